@@ -1,0 +1,90 @@
+//! The commands: one file per subcommand, each with its `Args` and `run`.
+#![allow(clippy::print_stdout)] // commands speak on standard output
+
+pub mod audit;
+pub mod ca;
+pub mod credentials;
+pub mod dev;
+pub mod gateway;
+pub mod holds;
+pub mod policy;
+pub mod replay;
+pub mod run;
+pub mod sessions;
+pub mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Where the configuration is looked for by default.
+pub const DEFAULT_CONFIG: &str = "/etc/weir/weir.toml";
+
+/// eBPF-assisted transparent interception gateway for AI agents.
+#[derive(Parser)]
+#[command(name = "weir", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(clap::Args)]
+pub struct Common {
+    /// The configuration file.
+    #[arg(long, global = true, env = "WEIR_CONFIG", default_value = DEFAULT_CONFIG)]
+    pub config: PathBuf,
+    /// The gateway's control socket (default: the configuration's, else /run/weir/control.sock).
+    #[arg(long, global = true, env = "WEIR_SOCKET")]
+    pub socket: Option<PathBuf>,
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway on this host.
+    Gateway(gateway::Args),
+    /// Run an unmodified program in a bound cgroup; exits with its status.
+    Run(run::Args),
+    /// What waits for a human: list, show, approve, deny, watch.
+    Holds(holds::Args),
+    /// Check, test and explain policy.
+    Policy(policy::Args),
+    /// List recorded sessions.
+    Sessions(sessions::Args),
+    /// Show a session, flow, exchange or hold.
+    Show(show::Args),
+    /// Play a session as it happened.
+    Replay(replay::Args),
+    /// Seal the record and write views for DuckDB.
+    Audit(audit::Args),
+    /// The host's certificate authority.
+    Ca(ca::Args),
+    /// Sealed credentials for targets.
+    Credentials(credentials::Args),
+    /// Helpers for development.
+    Dev(dev::Args),
+}
+
+/// Runs the command line; errors are for `main` to print.
+pub fn main(cli: Cli) -> anyhow::Result<ExitCode> {
+    let common = &cli.common;
+    match cli.command {
+        Command::Gateway(args) => gateway::run(args, common),
+        Command::Run(args) => run::run(args, common),
+        Command::Holds(args) => holds::run(args, common),
+        Command::Policy(args) => policy::run(args, common),
+        Command::Sessions(args) => sessions::run(args, common),
+        Command::Show(args) => show::run(args, common),
+        Command::Replay(args) => replay::run(args, common),
+        Command::Audit(args) => audit::run(args, common),
+        Command::Ca(args) => ca::run(args, common),
+        Command::Credentials(args) => credentials::run(args, common),
+        Command::Dev(args) => dev::run(args, common),
+    }
+}

@@ -1,0 +1,12 @@
+//! `weir replay`.
+
+use std::process::ExitCode;
+
+/// Arguments of `weir replay`.
+#[derive(clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+pub fn run(_args: Args, _common: &super::Common) -> anyhow::Result<ExitCode> {
+    anyhow::bail!("not written yet")
+}

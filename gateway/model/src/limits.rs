@@ -1,0 +1,54 @@
+//! Every bound in one place (invariant 9). Sizes in bytes, times in milliseconds.
+
+/// A message that is held in memory whole: a request, an error, a row description.
+pub const MESSAGE_BYTES: usize = 64 << 20;
+/// A PostgreSQL start-up packet (`MAX_STARTUP_PACKET_LENGTH` in pqcomm.h).
+pub const STARTUP_BYTES: usize = 10_000;
+/// A SQL text that is parsed; a longer one is `unknown`.
+pub const SQL_BYTES: usize = 256 << 10;
+/// Nesting of a SQL text's tree that is walked; a deeper one is `unknown`.
+pub const SQL_DEPTH: usize = 512;
+/// A flow's read buffer, per direction.
+pub const READ_BYTES: usize = 64 << 10;
+/// One part of an answer in the record.
+pub const ANSWER_PART_BYTES: usize = 64 << 10;
+/// Requests of one connection that wait for their answers.
+pub const PIPELINE: usize = 16_384;
+/// Prepared statements or portals that one connection may name.
+pub const PREPARED: usize = 16_384;
+/// Classified statements remembered per worker.
+pub const CLASSIFIED: usize = 4_096;
+/// Statement texts longer than this are not cached.
+pub const CLASSIFIED_TEXT_BYTES: usize = 16 << 10;
+/// Arguments of a process that are recorded.
+pub const ARGV_BYTES: usize = 4_096;
+/// Parents of a process that are recorded.
+pub const PARENTS: usize = 16;
+/// A bearer token.
+pub const TOKEN_BYTES: usize = 16 << 10;
+/// A JWKS document.
+pub const JWKS_BYTES: usize = 256 << 10;
+/// A request on the control socket.
+pub const CONTROL_BYTES: usize = 1 << 20;
+/// Control connections at a time.
+pub const CONTROL_CONNECTIONS: usize = 256;
+/// Names that DNS taught us, per gateway.
+pub const NAMES: usize = 65_536;
+/// Holds that wait at a time, per session.
+pub const HOLDS_PER_SESSION: usize = 64;
+/// How long a statement waits in the wire for a human.
+pub const HOLD_MS: u64 = 100_000;
+/// The same inside an open transaction, which holds locks.
+pub const HOLD_IN_TRANSACTION_MS: u64 = 5_000;
+/// How often a waiting client is told so.
+pub const HOLD_NOTICE_MS: u64 = 10_000;
+/// Dialling a target.
+pub const DIAL_MS: u64 = 10_000;
+/// A client's first bytes, where the target's protocol is not configured.
+pub const DETECT_MS: u64 = 300;
+/// A client's start-up, TLS included.
+pub const STARTUP_MS: u64 = 60_000;
+/// Fetching an issuer's keys.
+pub const JWKS_MS: u64 = 5_000;
+/// Waiting for flows to end at shutdown.
+pub const DRAIN_MS: u64 = 5_000;
