@@ -32,10 +32,28 @@ pub const JWKS_BYTES: usize = 256 << 10;
 pub const CONTROL_BYTES: usize = 1 << 20;
 /// Control connections at a time.
 pub const CONTROL_CONNECTIONS: usize = 256;
+/// Control connections at a time of one user other than root.
+pub const CONTROL_CONNECTIONS_PER_USER: usize = 64;
+/// An answer on the control socket.
+pub const CONTROL_ANSWER_BYTES: usize = 64 << 20;
+/// Sending or receiving one request on the control socket.
+pub const CONTROL_MS: u64 = 10_000;
+/// Waiting for the gateway's answer to a request.
+pub const CONTROL_ANSWER_MS: u64 = 120_000;
+/// Network namespaces whose listeners a worker has not taken up yet.
+pub const LISTENERS: usize = 1_024;
 /// Names that DNS taught us, per gateway.
 pub const NAMES: usize = 65_536;
 /// Holds that wait at a time, per session.
 pub const HOLDS_PER_SESSION: usize = 64;
+/// Holds and tickets that are open at a time, in all sessions.
+pub const HOLDS: usize = 4_096;
+/// Statements and parameters of all open holds and tickets.
+pub const HOLDS_BYTES: usize = 64 << 20;
+/// Settled holds that stay listed.
+pub const HOLDS_SETTLED: usize = 256;
+/// What an approver may say.
+pub const COMMENT_BYTES: usize = 4 << 10;
 /// How long a statement waits in the wire for a human.
 pub const HOLD_MS: u64 = 100_000;
 /// The same inside an open transaction, which holds locks.
