@@ -1,1 +1,57 @@
-//! placeholder
+//! Statement -> operation: what a statement does, to what, and what its answer is made of.
+//!
+//! PostgreSQL is read by PostgreSQL's own grammar and an exhaustive walk over its tree; everything
+//! else by sqlparser, and then only where no lexing difference between servers can matter. What
+//! cannot be understood is `Effect::Unknown`, never a read.
+
+mod facts;
+mod generic;
+mod guard;
+mod postgres;
+
+pub use facts::{Facts, join};
+pub use guard::SqlState;
+
+use weir_model::{Dialect, Effect, Operation, Resource, ResourceKind, Statement};
+
+/// What a statement does, in the given state of its session.
+pub fn classify(statement: &Statement, state: &SqlState) -> Facts {
+    match statement {
+        Statement::Sql { dialect, text } => classify_sql(*dialect, text, state),
+        Statement::Connect => Facts::plain(Operation {
+            effect: Effect::Session,
+            verbs: vec!["connect".to_owned()],
+            resources: Vec::new(),
+            flags: Default::default(),
+        }),
+        Statement::Resolve { name, .. } => Facts::plain(Operation {
+            effect: Effect::Read,
+            verbs: vec!["resolve".to_owned()],
+            resources: vec![Resource {
+                kind: ResourceKind::Host,
+                name: name.clone(),
+                columns: Vec::new(),
+                written: false,
+            }],
+            flags: Default::default(),
+        }),
+        Statement::Unknown { what } => Facts::unknown(&what.to_lowercase()),
+    }
+}
+
+/// What a SQL text does, in the given state of its session.
+pub fn classify_sql(dialect: Dialect, text: &[u8], state: &SqlState) -> Facts {
+    let Some(text) = guard::readable(text, state) else {
+        return Facts::unknown("sql");
+    };
+    // The parsers' own conveniences index into their trees; a slip of theirs must cost one
+    // statement, not the worker.
+    let parsed = std::panic::catch_unwind(|| match dialect {
+        Dialect::Postgres => postgres::classify(text),
+        Dialect::Generic => generic::classify(text),
+    });
+    parsed.unwrap_or_else(|_| Facts::unknown("sql"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! What may be given to a parser at all: bounds, encoding, and session state that changes lexing.
+
+use weir_model::limits;
+
+/// The part of a session's state that changes how the server reads a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SqlState {
+    /// Whether a backslash in an ordinary literal is a plain character.
+    pub standard_conforming_strings: bool,
+    /// Whether `client_encoding` is UTF-8 or a single-byte superset of ASCII, so that no byte of a
+    /// longer character can be taken for a quote or a backslash.
+    pub safe_encoding: bool,
+}
+
+impl Default for SqlState {
+    fn default() -> Self {
+        Self { standard_conforming_strings: true, safe_encoding: true }
+    }
+}
+
+/// The text, if a parser here is certain to read it as the server does.
+pub(crate) fn readable<'a>(text: &'a [u8], state: &SqlState) -> Option<&'a str> {
+    if text.len() > limits::SQL_BYTES || text.contains(&0) || too_deep(text) || long_run(text) {
+        return None;
+    }
+    let certain = state.standard_conforming_strings && state.safe_encoding;
+    if !certain && text.iter().any(|&b| !b.is_ascii() || matches!(b, b'\\' | b'\'' | b'"' | b'$')) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()
+}
+
+/// Brackets nested deeper than is worth parsing. Cheap and approximate (it does not lex): the
+/// parser's stack check and the decoder's recursion limit are what protects the stack.
+fn too_deep(text: &[u8]) -> bool {
+    let mut depth = 0usize;
+    text.iter().any(|b| {
+        match b {
+            b'(' | b'[' => depth += 1,
+            b')' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > limits::SQL_DEPTH
+    })
+}
+
+/// A run of operator characters longer than any operator. PostgreSQL's lexer reads such a run to
+/// its end again for each comment or sign in it, so that its time grows with the square of the
+/// run: a minute for a text within bounds.
+fn long_run(text: &[u8]) -> bool {
+    let mut run = 0usize;
+    text.iter().any(|b| {
+        run = if b"~!@#^&|`?+-*/%<>=".contains(b) { run + 1 } else { 0 };
+        run > OPERATOR_RUN
+    })
+}
+
+/// Four times PostgreSQL's longest operator name, so that ruled lines in comments still pass.
+const OPERATOR_RUN: usize = 256;

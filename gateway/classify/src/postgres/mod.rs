@@ -1,0 +1,77 @@
+//! PostgreSQL: libpg_query parses, `Walk` says what it means.
+
+mod admin;
+mod carrier;
+mod condition;
+mod expression;
+mod functions;
+mod lineage;
+mod names;
+mod object;
+mod operators;
+mod place;
+mod query;
+mod relation;
+mod schema;
+mod scope;
+mod session;
+mod settings;
+mod walk;
+mod write;
+
+use pg_query::FingerprintOptions;
+use weir_model::{Effect, Flag, Operation};
+
+use crate::Facts;
+use walk::Walk;
+
+/// What a text does; unknown where the grammar does not accept it.
+pub(crate) fn classify(text: &str) -> Facts {
+    let Ok(parsed) = pg_query::parse(text, 0) else {
+        return Facts::unknown("sql");
+    };
+    let fingerprint = pg_query::fingerprint(text, 0, FingerprintOptions::FULL_RELNAME)
+        .ok()
+        .map(|f| f.value.cast_signed());
+    let statements = &parsed.protobuf.stmts;
+    let mut walk = Walk::default();
+    for statement in statements {
+        match names::inside(&statement.stmt) {
+            Some(node) => walk.top(node),
+            None => walk.unplaced(),
+        }
+    }
+    if statements.len() > 1 {
+        walk.flag(Flag::Multi);
+    }
+    facts(walk, statements.len(), fingerprint)
+}
+
+fn facts(walk: Walk, statements: usize, fingerprint: Option<i64>) -> Facts {
+    let rest = walk.effect;
+    let effect = if walk.executes.is_empty() { rest } else { Effect::Unknown };
+    let (computed, dotted) = walk.lineage.finish();
+    Facts {
+        operation: Operation {
+            effect,
+            verbs: walk.verbs,
+            resources: walk.resources.finish(),
+            flags: walk.flags,
+        }
+        .into(),
+        statements: u32::try_from(statements).unwrap_or(u32::MAX),
+        fingerprint,
+        changes_schema: walk.changes_schema || effect >= Effect::Schema,
+        changes_session: walk.changes_session || effect == Effect::Unknown,
+        transaction: statements > 0 && walk.transactions == statements,
+        computed,
+        dotted,
+        defines: walk.defines,
+        deferred: walk.deferred,
+        stores: walk.stores,
+        prepares: walk.prepares,
+        executes: walk.executes,
+        deallocates: walk.deallocates,
+        rest,
+    }
+}

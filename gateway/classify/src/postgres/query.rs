@@ -1,0 +1,307 @@
+//! Queries: select, insert, update, delete, merge, and their WITH.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{
+    CommonTableExpr, DeleteStmt, InsertStmt, MergeStmt, OnConflictClause, RangeVar,
+    ReturningClause, SelectStmt, SetOperation, UpdateStmt, WithClause,
+};
+use weir_model::{Effect, Flag, ResourceKind};
+
+use super::expression::Use;
+use super::names::{each, inside, relation, text};
+use super::scope::Source;
+use super::walk::Walk;
+use super::{condition, names};
+
+/// The output columns of a query by position: the bare column behind each, or `None` where it is
+/// computed (its inputs are known already). The whole is `None` where positions are not known.
+pub(super) type Outputs = Option<Vec<Option<String>>>;
+
+impl Walk {
+    /// Reads a query. `flows`: its columns end in an expression, a set operation or the like.
+    pub(super) fn query(&mut self, node: &NodeEnum, flows: bool) -> Outputs {
+        match node {
+            NodeEnum::SelectStmt(s) => self.select(s, flows),
+            NodeEnum::InsertStmt(s) => self.with(&s.with_clause, |w| w.insert(s, flows)),
+            NodeEnum::UpdateStmt(s) => self.with(&s.with_clause, |w| w.update(s, flows)),
+            NodeEnum::DeleteStmt(s) => self.with(&s.with_clause, |w| w.delete(s, flows)),
+            NodeEnum::MergeStmt(s) => self.with(&s.with_clause, |w| w.merge(s, flows)),
+            other => {
+                self.statement(other);
+                None
+            }
+        }
+    }
+
+    pub(super) fn select(&mut self, s: &SelectStmt, flows: bool) -> Outputs {
+        self.with(&s.with_clause, |w| {
+            w.does("select", Effect::Read);
+            w.scopes.enter();
+            let before = w.columns_seen;
+            let outputs = w.select_body(s, flows);
+            w.stores |= s.into_clause.is_some() && w.columns_seen != before;
+            w.scopes.leave();
+            outputs
+        })
+    }
+
+    fn select_body(&mut self, s: &SelectStmt, flows: bool) -> Outputs {
+        let mut outputs = None;
+        if s.op() == SetOperation::SetopNone || s.op() == SetOperation::Undefined {
+            self.relations(&s.from_clause);
+            outputs = self.targets(&s.target_list, flows);
+            self.exprs(&s.values_lists, Use::Value);
+        } else {
+            for side in [&s.larg, &s.rarg].into_iter().flatten() {
+                self.select(side, true);
+            }
+        }
+        if let Some(into) = &s.into_clause {
+            self.does("create", Effect::Schema);
+            self.new_table(into);
+        }
+        self.exprs(&s.distinct_clause, Use::Filter);
+        self.maybe(&s.where_clause, Use::Filter);
+        self.exprs(&s.group_clause, Use::Filter);
+        self.maybe(&s.having_clause, Use::Filter);
+        self.exprs(&s.window_clause, Use::Filter);
+        self.exprs(&s.sort_clause, Use::Filter);
+        self.maybe(&s.limit_offset, Use::Filter);
+        self.maybe(&s.limit_count, Use::Filter);
+        outputs
+    }
+
+    /// A select or RETURNING list.
+    fn targets(&mut self, list: &[pg_query::Node], flows: bool) -> Outputs {
+        let mut outputs = Some(Vec::with_capacity(list.len()));
+        for node in each(list) {
+            let NodeEnum::ResTarget(target) = node else {
+                self.unplaced();
+                continue;
+            };
+            let mut output = None;
+            match inside(&target.val) {
+                Some(value @ NodeEnum::ColumnRef(column)) => {
+                    self.expr(value, if flows { Use::Value } else { Use::Listed });
+                    match each(&column.fields).last() {
+                        Some(NodeEnum::AStar(_)) => outputs = None,
+                        Some(NodeEnum::String(s)) => output = Some(s.sval.clone()),
+                        _ => self.unplaced(),
+                    }
+                }
+                Some(value) => {
+                    // (x).* and (x).field: the parser cannot tell a row from a table's own.
+                    if let NodeEnum::AIndirection(_) = value {
+                        outputs = None;
+                    }
+                    self.expr(value, Use::Value);
+                }
+                None => self.unplaced(),
+            }
+            if let (false, Some(column)) = (target.name.is_empty(), &output) {
+                self.lineage.renamed(&target.name, column);
+            }
+            if let Some(known) = &mut outputs {
+                known.push(output);
+            }
+        }
+        outputs
+    }
+
+    /// Column aliases of a query: `s(a, b)`, `WITH c(a, b)`.
+    pub(super) fn rename(&mut self, aliases: &[pg_query::Node], outputs: &Outputs) {
+        for (place, alias) in each(aliases).filter_map(text).enumerate() {
+            match outputs {
+                None => self.lineage.renamed(alias, "*"),
+                Some(known) => {
+                    if let Some(Some(column)) = known.get(place) {
+                        self.lineage.renamed(alias, column);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the WITH of a query, then the query with its names in scope.
+    fn with<R>(&mut self, clause: &Option<WithClause>, body: impl FnOnce(&mut Self) -> R) -> R {
+        let Some(clause) = clause else {
+            return body(self);
+        };
+        self.scopes.enter_with();
+        let tables = each(&clause.ctes).filter_map(|n| match n {
+            NodeEnum::CommonTableExpr(cte) => Some(cte),
+            _ => None,
+        });
+        if clause.recursive {
+            tables.clone().for_each(|cte| self.scopes.add_with(&cte.ctename));
+        }
+        for cte in tables {
+            self.common_table(cte);
+            self.scopes.add_with(&cte.ctename);
+        }
+        let result = body(self);
+        self.scopes.leave_with();
+        result
+    }
+
+    fn common_table(&mut self, cte: &CommonTableExpr) {
+        let outputs = match inside(&cte.ctequery) {
+            Some(query) => self.query(query, false),
+            None => {
+                self.unplaced();
+                None
+            }
+        };
+        self.rename(&cte.aliascolnames, &outputs);
+        if let Some(search) = &cte.search_clause {
+            self.exprs(&search.search_col_list, Use::Filter);
+            names::parts(&search.search_col_list).iter().for_each(|c| self.lineage.flows(c));
+        }
+        if let Some(cycle) = &cte.cycle_clause {
+            names::parts(&cycle.cycle_col_list).iter().for_each(|c| self.lineage.flows(c));
+            self.maybe(&cycle.cycle_mark_value, Use::Value);
+            self.maybe(&cycle.cycle_mark_default, Use::Value);
+        }
+    }
+
+    fn insert(&mut self, s: &InsertStmt, flows: bool) -> Outputs {
+        self.does("insert", Effect::Write);
+        self.scopes.enter();
+        let at = self.target(&s.relation);
+        for node in each(&s.cols) {
+            self.assigned(node, at);
+        }
+        if s.cols.is_empty() {
+            self.resources.column(at, "*");
+        }
+        self.stored(|w| match inside(&s.select_stmt) {
+            Some(NodeEnum::SelectStmt(values)) if !values.values_lists.is_empty() => {
+                w.with(&values.with_clause, |w| w.select_body(values, false));
+            }
+            Some(query) => {
+                w.query(query, false);
+            }
+            None => {}
+        });
+        if let Some(clause) = &s.on_conflict_clause {
+            self.on_conflict(clause, at);
+        }
+        let outputs = self.returning(&s.returning_clause, at, flows);
+        self.scopes.leave();
+        outputs
+    }
+
+    fn on_conflict(&mut self, clause: &OnConflictClause, at: usize) {
+        if let Some(infer) = &clause.infer {
+            self.index_elements(&infer.index_elems);
+            self.maybe(&infer.where_clause, Use::Filter);
+        }
+        if !clause.target_list.is_empty() {
+            self.verb("update");
+            self.scopes.add("excluded", Source::Excluded(at));
+        }
+        for node in each(&clause.target_list) {
+            self.assigned(node, at);
+        }
+        self.maybe(&clause.where_clause, Use::Filter);
+    }
+
+    fn update(&mut self, s: &UpdateStmt, flows: bool) -> Outputs {
+        self.does("update", Effect::Write);
+        self.scopes.enter();
+        let at = self.target(&s.relation);
+        self.relations(&s.from_clause);
+        for node in each(&s.target_list) {
+            self.assigned(node, at);
+        }
+        self.limited(&s.relation, &s.where_clause);
+        let outputs = self.returning(&s.returning_clause, at, flows);
+        self.scopes.leave();
+        outputs
+    }
+
+    fn delete(&mut self, s: &DeleteStmt, flows: bool) -> Outputs {
+        self.does("delete", Effect::Write);
+        self.scopes.enter();
+        let at = self.target(&s.relation);
+        self.relations(&s.using_clause);
+        self.limited(&s.relation, &s.where_clause);
+        let outputs = self.returning(&s.returning_clause, at, flows);
+        self.scopes.leave();
+        outputs
+    }
+
+    fn merge(&mut self, s: &MergeStmt, flows: bool) -> Outputs {
+        self.does("merge", Effect::Write);
+        self.scopes.enter();
+        let at = self.target(&s.relation);
+        match inside(&s.source_relation) {
+            Some(source) => self.relation(source),
+            None => self.unplaced(),
+        }
+        self.maybe(&s.join_condition, Use::Filter);
+        for node in each(&s.merge_when_clauses) {
+            let NodeEnum::MergeWhenClause(when) = node else {
+                self.unplaced();
+                continue;
+            };
+            self.maybe(&when.condition, Use::Filter);
+            for node in each(&when.target_list) {
+                self.assigned(node, at);
+            }
+            self.stored(|w| w.exprs(&when.values, Use::Filter));
+        }
+        let outputs = self.returning(&s.returning_clause, at, flows);
+        self.scopes.leave();
+        outputs
+    }
+
+    /// The relation that a query changes: always a table, whatever WITH calls itself.
+    fn target(&mut self, var: &Option<RangeVar>) -> usize {
+        let Some(var) = var else {
+            self.unplaced();
+            return self.resources.touch(ResourceKind::Table, String::new(), true);
+        };
+        let at = self.resources.touch(ResourceKind::Table, relation(var), true);
+        let alias = var.alias.as_ref().map_or(var.relname.as_str(), |a| a.aliasname.as_str());
+        self.scopes.add(alias, Source::Table(at));
+        at
+    }
+
+    /// A column that is assigned to, with its value.
+    fn assigned(&mut self, node: &NodeEnum, at: usize) {
+        let NodeEnum::ResTarget(target) = node else {
+            return self.unplaced();
+        };
+        self.resources.column(at, &target.name);
+        self.subscripts(&target.indirection);
+        self.stored(|w| w.maybe(&target.val, Use::Filter));
+    }
+
+    fn limited(&mut self, var: &Option<RangeVar>, clause: &Option<Box<pg_query::Node>>) {
+        let target = var
+            .as_ref()
+            .map_or("", |v| v.alias.as_ref().map_or(v.relname.as_str(), |a| a.aliasname.as_str()));
+        match inside(clause) {
+            Some(expr) => {
+                if condition::unlimited(expr, target) {
+                    self.flag(Flag::NoWhere);
+                }
+                self.expr(expr, Use::Filter);
+            }
+            None => self.flag(Flag::NoWhere),
+        }
+    }
+
+    fn returning(&mut self, clause: &Option<ReturningClause>, at: usize, flows: bool) -> Outputs {
+        let clause = clause.as_ref()?;
+        ["old", "new"].iter().for_each(|row| self.scopes.add(row, Source::Table(at)));
+        for option in each(&clause.options) {
+            match option {
+                NodeEnum::ReturningOption(o) => self.scopes.add(&o.value, Source::Table(at)),
+                _ => self.unplaced(),
+            }
+        }
+        self.targets(&clause.exprs, flows)
+    }
+}

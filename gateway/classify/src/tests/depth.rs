@@ -1,0 +1,114 @@
+//! Deep, wide and long texts: on a worker's stack, in bounded time, never a read by accident.
+
+use std::time::{Duration, Instant};
+
+use weir_model::Effect;
+
+use super::effect;
+
+/// Far above what a debug build on a busy machine needs, far below what a quadratic text takes.
+const BOUND: Duration = Duration::from_secs(20);
+
+/// Runs on a stack of the size that runtimes give their workers.
+fn on_small_stack(sql: String) -> Effect {
+    let run = move || effect(&sql);
+    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap()
+}
+
+#[test]
+fn deep_nesting_is_unknown_and_does_not_overflow_the_stack() {
+    let n = 40_000;
+    let chains = [
+        format!("SELECT {}1{}", "(".repeat(n), ")".repeat(n)),
+        format!("SELECT {}1{}", "(".repeat(400), ")".repeat(400)),
+        format!("SELECT {}1{}", "ARRAY[".repeat(500), "]".repeat(500)),
+        format!("SELECT 1{}", " + 1".repeat(n)),
+        format!("SELECT {}1", "- ".repeat(n)),
+        format!("SELECT {}true", "NOT ".repeat(n)),
+        format!("SELECT 1{}", "::int".repeat(n)),
+        format!("SELECT {}1{}", "CASE WHEN true THEN ".repeat(9_000), " END".repeat(9_000)),
+        format!("SELECT 1{}", " UNION SELECT 1".repeat(17_000)),
+        format!("SELECT * FROM a{}", " NATURAL JOIN a".repeat(16_000)),
+        format!("SELECT {}1{}", "(SELECT ".repeat(500), ")".repeat(500)),
+        format!("SELECT 1{}", " COLLATE x".repeat(20_000)),
+        format!("SELECT x{}", " IS NULL".repeat(30_000)),
+        format!("{}SELECT 1", "EXPLAIN ".repeat(30_000)),
+        format!("{}SELECT 1{}", "WITH a AS (".repeat(500), ") SELECT 1".repeat(500)),
+        format!("SELECT 1 {}", "'a'\n".repeat(50_000)),
+        "/*".repeat(100_000),
+        "$a$".repeat(50_001),
+    ];
+    for sql in chains {
+        let head: String = sql.chars().take(40).collect();
+        let start = Instant::now();
+        let found = on_small_stack(sql);
+        assert!(start.elapsed() < BOUND, "{head}: {:?}", start.elapsed());
+        assert!(found == Effect::Unknown || head.starts_with("SELECT ((("), "{head}: {found:?}");
+    }
+}
+
+#[test]
+fn what_is_longer_than_the_bound_is_unknown() {
+    let long = format!("SELECT '{}'", "x".repeat(weir_model::limits::SQL_BYTES));
+    assert_eq!(effect(&long), Effect::Unknown);
+    let fits = format!("SELECT '{}'", "x".repeat(weir_model::limits::SQL_BYTES - 20));
+    assert_eq!(effect(&fits), Effect::Read);
+}
+
+#[test]
+fn wide_texts_take_bounded_time() {
+    let wide = |n: usize, item: &str| vec![item; n].join(",");
+    let texts = [
+        format!("SELECT {} FROM {}", wide(30_000, "c"), wide(30_000, "t")),
+        format!("SELECT {} FROM {}", wide(20_000, "b.c"), wide(20_000, "t a")),
+        format!("INSERT INTO t VALUES {}", wide(30_000, "(1,'x')")),
+        format!("SELECT 1 FROM t WHERE a IN ({})", wide(100_000, "1")),
+        format!("DELETE FROM t WHERE {}", vec!["a=1"; 30_000].join(" OR ")),
+        "SELECT 1;".repeat(25_000),
+        (0..9_000).map(|i| format!("SELECT a{i} AS b{i} FROM t;")).collect(),
+    ];
+    for sql in texts {
+        let head: String = sql.chars().take(40).collect();
+        let start = Instant::now();
+        effect(&sql);
+        let took = start.elapsed();
+        assert!(took < BOUND, "{head}: {took:?}");
+    }
+}
+
+#[test]
+fn ordinary_long_lists_are_understood() {
+    let rows = vec!["(1, 'x', now())"; 5_000].join(", ");
+    assert_eq!(effect(&format!("INSERT INTO t (a, b, c) VALUES {rows}")), Effect::Write);
+    assert_eq!(effect(&format!("SELECT a{}", "[1]".repeat(40_000))), Effect::Read);
+    let terms = vec!["a = 1"; 500].join(" OR ");
+    assert_eq!(effect(&format!("SELECT a FROM t WHERE {terms}")), Effect::Read);
+    assert_eq!(effect(&format!("SELECT a{}", " || b".repeat(30))), Effect::Read);
+}
+
+/// Fragments, split by a broken bar.
+const FRAGMENTS: &[&str] = &[
+    "+¦-¦- ¦/*¦/* ¦*/¦*/ /*¦--¦--\n¦'¦''¦'a' ¦E'¦E'\\'¦U&'¦U&'\\0041'¦\"¦\"\"¦\"a\"¦$$¦$a$",
+    "$a¦$1¦$¦.¦1.¦.1¦1e¦0x¦0b1¦1_¦a¦a ¦a.¦a.b,¦(¦)¦()¦[¦[]¦::¦:¦::a¦*¦, ¦;¦; ;¦=¦a=¦a=a and ",
+    "a or ¦not ¦case ¦end ¦select ¦select 1;¦select(¦(select ¦with a as(¦union select 1 ¦1,",
+    "(1),¦row(¦array[¦a(¦a(b)¦a[¦a[1]¦b'¦b'1'¦x'f'¦n'a'¦e'\\¦\\¦\n¦\t ¦é¦\u{a0}¦\u{feff}¦`¦@",
+    "#¦?¦%¦|¦||¦||a¦<¦<>¦< >¦!=¦~¦^¦&¦=>¦:=¦..¦a..¦int ¦values(1),¦in(¦between ¦a join b on ",
+    "left join a ¦over(¦filter(¦cast(¦exists(¦is null ¦at time zone ¦collate a ¦like ",
+    "escape ¦isnull ¦notnull ¦to ¦begin;¦explain ¦declare ¦prepare a as ¦'\n'¦\"\n\"¦/**/",
+    "/*+*/¦--+¦+-¦+ -¦1+¦1+-¦@-¦*-¦$a$b$a$¦$a$b$¦select$$",
+];
+
+/// Any fragment, repeated up to the bound: neither stack nor time may run away.
+#[test]
+fn repeated_fragments_take_bounded_time() {
+    for fragment in FRAGMENTS.iter().flat_map(|line| line.split('¦')) {
+        for (head, tail) in [("", ""), ("select ", " 1"), ("select a from t where ", ";")] {
+            let count = 250_000 / fragment.len();
+            let sql = format!("{head}{}{tail}", fragment.repeat(count));
+            let start = Instant::now();
+            on_small_stack(sql);
+            let took = start.elapsed();
+            assert!(took < BOUND, "{fragment:?} after {head:?}: {took:?}");
+        }
+    }
+}
