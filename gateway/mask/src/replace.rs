@@ -1,0 +1,233 @@
+//! What a text becomes: the transforms, and pseudonyms in the value's own shape.
+
+use std::fmt::Write as _;
+
+use weir_model::Transform;
+
+use crate::detector::card::luhn_sum;
+use crate::detector::email::MASKED_DOMAIN;
+use crate::detector::iban::mod97;
+use crate::detector::{DETECTORS, index_of};
+use crate::key::Keyed;
+
+/// What stands for a value that is hidden completely.
+pub(crate) const REDACTED: &str = "[redacted]";
+/// A value shorter than this shows nothing when it is hidden in part.
+const PARTIAL: usize = 8;
+/// How many characters a value hidden in part shows.
+const SHOWN: usize = 4;
+/// Letters of an opaque pseudonym: 80 bits.
+const OPAQUE: usize = 16;
+
+/// The shape of a text, which its pseudonym keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Email,
+    Card,
+    Iban,
+    Phone,
+    UsSsn,
+    Digits,
+    Opaque,
+}
+
+impl Shape {
+    /// The shape of a detector's findings.
+    pub(crate) fn of_detector(name: &str) -> Self {
+        match name {
+            "email" => Self::Email,
+            "card" => Self::Card,
+            "iban" => Self::Iban,
+            "phone" => Self::Phone,
+            "us_ssn" => Self::UsSsn,
+            _ => Self::Opaque,
+        }
+    }
+
+    /// The shape that a class promises, if the text keeps the promise.
+    pub(crate) fn named(class: &str, text: &str) -> Self {
+        match (class, Self::of_detector(class)) {
+            ("digits", _) if is_digits(text) => Self::Digits,
+            (_, shape) if shape != Self::Opaque && covers(class, text) => shape,
+            _ => Self::Opaque,
+        }
+    }
+
+    /// The shape of a whole text.
+    pub(crate) fn of(text: &str) -> Self {
+        let shaped = ["email", "card", "iban", "phone", "us_ssn"];
+        // None of them is longer, but for an e-mail address (RFC 5321: 254).
+        let found = shaped.iter().find(|name| text.len() <= 320 && covers(name, text));
+        match found {
+            Some(name) => Self::of_detector(name),
+            None if is_digits(text) => Self::Digits,
+            None => Self::Opaque,
+        }
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a detector's finding is the whole text.
+fn covers(name: &str, text: &str) -> bool {
+    let mut findings = Vec::new();
+    if let Some(index) = index_of(name) {
+        DETECTORS[index].find(text, &mut findings);
+    }
+    findings.iter().any(|finding| finding.start == 0 && finding.end == text.len())
+}
+
+/// The form in which a text is the same value as another.
+fn canonical(shape: Shape, text: &str) -> Vec<u8> {
+    match shape {
+        Shape::Email => text.to_lowercase().into_bytes(),
+        Shape::Card | Shape::Phone | Shape::UsSsn | Shape::Iban => {
+            let letters = text.bytes().filter(u8::is_ascii_alphanumeric);
+            letters.map(|byte| byte.to_ascii_uppercase()).collect()
+        }
+        Shape::Digits | Shape::Opaque => text.as_bytes().to_vec(),
+    }
+}
+
+impl Keyed {
+    /// Appends what stands for a text that is hidden whole, of whatever shape.
+    pub(crate) fn whole(&self, transform: Transform, text: &str, out: &mut String) {
+        match transform {
+            Transform::Redact => out.push_str(REDACTED),
+            Transform::Token | Transform::Partial | Transform::Hash => {
+                self.transform(transform, Shape::of(text), text, out);
+            }
+        }
+    }
+
+    /// Appends what stands for a text of a known shape.
+    pub(crate) fn transform(
+        &self,
+        transform: Transform,
+        shape: Shape,
+        text: &str,
+        out: &mut String,
+    ) {
+        match transform {
+            Transform::Redact => out.push_str(REDACTED),
+            Transform::Partial => partial(shape, text, out),
+            Transform::Token => out.push_str(&self.token(shape, text)),
+            Transform::Hash => out.push_str(&self.hash(&canonical(shape, text))),
+        }
+    }
+
+    /// The keyed hash in hex.
+    pub(crate) fn hash(&self, value: &[u8]) -> String {
+        let mut hex = String::with_capacity(64);
+        for byte in self.digest("hash", value) {
+            // Writing to a string cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+        }
+        hex
+    }
+
+    /// A pseudonym that says nothing of the value's shape.
+    pub(crate) fn opaque(&self, value: &[u8]) -> String {
+        format!("tok_{}", base32(&self.digest("text", value)))
+    }
+
+    /// The pseudonym of a text of a known shape.
+    pub(crate) fn token(&self, shape: Shape, text: &str) -> String {
+        let value = canonical(shape, text);
+        match shape {
+            Shape::Email => {
+                format!("u{}@{MASKED_DOMAIN}", base32(&self.digest("email", &value)))
+            }
+            Shape::Card => put(text, &self.card(&value)),
+            Shape::Iban => put(text, &self.iban(&value)),
+            Shape::Phone => {
+                let digits = self.digits("phone", &value, value.len().saturating_sub(3));
+                put(text, &[b"999", &digits[..]].concat())
+            }
+            Shape::UsSsn => put(text, &self.us_ssn(&value)),
+            Shape::Digits if value.len() > 18 => {
+                String::from_utf8_lossy(&self.digits("digits", &value, value.len())).into_owned()
+            }
+            Shape::Digits => String::from_utf8_lossy(&self.permute_digits(&value)).into_owned(),
+            Shape::Opaque => self.opaque(&value),
+        }
+    }
+
+    /// A number under a prefix that is no issuer's, with a good check digit.
+    fn card(&self, value: &[u8]) -> Vec<u8> {
+        let digits = self.digits("card", value, value.len().saturating_sub(5));
+        let mut card = [b"9999", &digits[..], b"0"].concat();
+        let check = (10 - luhn_sum(&card) % 10) % 10;
+        if let Some(last) = card.last_mut() {
+            *last += check as u8;
+        }
+        card
+    }
+
+    /// A number of a country that doesn't exist, with good check digits.
+    fn iban(&self, value: &[u8]) -> Vec<u8> {
+        let digits = self.digits("iban", value, value.len().saturating_sub(4));
+        let mut iban = [b"ZZ00", &digits[..]].concat();
+        let check = 98 - mod97(&iban);
+        iban[2] += (check / 10) as u8;
+        iban[3] += (check % 10) as u8;
+        iban
+    }
+
+    /// A number of an area and group that belong neither to the SSN nor to the ITIN.
+    fn us_ssn(&self, value: &[u8]) -> Vec<u8> {
+        let mut digits = self.digits("us_ssn", value, 9);
+        digits[0] = b'9';
+        digits[3] = b'0' + (digits[3] - b'0') % 5;
+        digits
+    }
+}
+
+/// Puts letters in the places of a text's letters and digits, keeping what stands between.
+fn put(text: &str, letters: &[u8]) -> String {
+    let mut letters = letters.iter();
+    text.chars()
+        .filter_map(|c| match c.is_ascii_alphanumeric() {
+            true => letters.next().map(|letter| char::from(*letter)),
+            false => Some(c),
+        })
+        .collect()
+}
+
+/// Keeps an address's first letter and domain, or the last four characters of anything else.
+fn partial(shape: Shape, text: &str, out: &mut String) {
+    let from = out.len();
+    match (shape, text.split_once('@')) {
+        (Shape::Email, Some((local, domain))) => {
+            if local.chars().nth(1).is_some() {
+                out.extend(local.chars().next());
+            }
+            out.push_str("***@");
+            out.push_str(domain);
+        }
+        _ => {
+            out.push_str("****");
+            let length = text.chars().count();
+            if length >= PARTIAL {
+                out.extend(text.chars().skip(length - SHOWN));
+            }
+        }
+    }
+    if &out[from..] == text {
+        out.truncate(from);
+        out.push_str(REDACTED);
+    }
+}
+
+fn base32(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut bits = bytes.iter().take(OPAQUE * 5 / 8).fold(0u128, |n, b| (n << 8) | u128::from(*b));
+    let mut letters = [0u8; OPAQUE];
+    for letter in letters.iter_mut().rev() {
+        *letter = ALPHABET[(bits & 31) as usize];
+        bits >>= 5;
+    }
+    letters.iter().map(|letter| char::from(*letter)).collect()
+}
