@@ -1,0 +1,146 @@
+//! connect and sendmsg: TCP goes to the listener, DNS to the DNS listener, other datagrams nowhere.
+
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::bindings::bpf_sock_addr;
+use aya_ebpf::programs::SockAddrContext;
+use weir_abi::address::{LOOPBACK4, LOOPBACK6};
+use weir_abi::{Address, Count, DNS_PORT, Reason, TCP, UDP, address};
+
+use crate::context::{read, words, write};
+use crate::deny::{self, Refused};
+use crate::redirect::{self, Server, is_active, is_proxy, listener, netns, redirect};
+
+#[inline(always)]
+pub fn connect4(context: *mut bpf_sock_addr) -> i32 {
+    let destination = address::v4(read!(context.user_ip4));
+    let verdict = connect(context, &destination);
+    finish(context, &destination, verdict, rewrite4)
+}
+
+#[inline(always)]
+pub fn connect6(context: *mut bpf_sock_addr) -> i32 {
+    let destination = words!(context.user_ip6);
+    let verdict = connect(context, &destination);
+    finish(context, &destination, verdict, rewrite6)
+}
+
+/// Also called for IPv6 sockets that send to a mapped address.
+#[inline(always)]
+pub fn sendmsg4(context: *mut bpf_sock_addr) -> i32 {
+    let destination = address::v4(read!(context.user_ip4));
+    let verdict = send(context, &destination);
+    finish(context, &destination, verdict, rewrite4)
+}
+
+#[inline(always)]
+pub fn sendmsg6(context: *mut bpf_sock_addr) -> i32 {
+    let destination = words!(context.user_ip6);
+    let verdict = send(context, &destination);
+    finish(context, &destination, verdict, rewrite6)
+}
+
+/// `Ok(None)` lets the call through as it is.
+type Verdict = Result<Option<Server>, Reason>;
+
+#[inline(always)]
+fn connect(context: *mut bpf_sock_addr, destination: &Address) -> Verdict {
+    let port = port(context);
+    let protocol = read!(context.protocol);
+    if protocol == u32::from(TCP) {
+        deny::count(Count::TcpSeen);
+        let server = redirect(context, TCP, destination, port)?;
+        deny::count(Count::TcpRedirected);
+        return Ok(Some(server));
+    }
+    if protocol != u32::from(UDP) {
+        return Err(Reason::Protocol);
+    }
+    if port == DNS_PORT {
+        return dns(context, destination);
+    }
+    // Resolvers connect datagram sockets to order addresses and never send. What is sent after all
+    // is dropped as it leaves.
+    if !is_active() {
+        return Err(Reason::Revoked);
+    }
+    if let Some(listener) = listener(netns(context))
+        && is_proxy(&listener, destination, port)
+    {
+        return Err(Reason::ProxyItself);
+    }
+    deny::count(Count::UdpConnected);
+    Ok(None)
+}
+
+#[inline(always)]
+fn send(context: *mut bpf_sock_addr, destination: &Address) -> Verdict {
+    if read!(context.protocol) != u32::from(UDP) {
+        return Err(Reason::Protocol);
+    }
+    if port(context) != DNS_PORT {
+        return Err(Reason::Datagram);
+    }
+    dns(context, destination)
+}
+
+#[inline(always)]
+fn dns(context: *mut bpf_sock_addr, destination: &Address) -> Verdict {
+    let server = redirect(context, UDP, destination, DNS_PORT)?;
+    deny::count(Count::DnsRedirected);
+    Ok(Some(server))
+}
+
+/// The address is rewritten last, when everything else has succeeded.
+#[inline(always)]
+fn finish(
+    context: *mut bpf_sock_addr,
+    destination: &Address,
+    verdict: Verdict,
+    rewrite: impl FnOnce(*mut bpf_sock_addr, Server),
+) -> i32 {
+    match verdict {
+        Ok(Some(server)) => rewrite(context, server),
+        Ok(None) => {}
+        Err(reason) => {
+            refuse(context, destination, reason);
+            return 0;
+        }
+    }
+    1
+}
+
+#[inline(always)]
+fn rewrite4(context: *mut bpf_sock_addr, server: Server) {
+    write!(context.user_ip4, LOOPBACK4);
+    write!(context.user_port, u32::from(server.port.to_be()));
+}
+
+#[inline(always)]
+fn rewrite6(context: *mut bpf_sock_addr, server: Server) {
+    let [a, b, c, d] = if server.v4 { address::v4(LOOPBACK4) } else { LOOPBACK6 };
+    write!(context.user_ip6[0], a);
+    write!(context.user_ip6[1], b);
+    write!(context.user_ip6[2], c);
+    write!(context.user_ip6[3], d);
+    write!(context.user_port, u32::from(server.port.to_be()));
+}
+
+#[inline(always)]
+fn refuse(context: *mut bpf_sock_addr, destination: &Address, reason: Reason) {
+    let caller = SockAddrContext::new(context);
+    let refused = Refused {
+        netns: redirect::netns(context),
+        address: *destination,
+        port: port(context),
+        protocol: read!(context.protocol) as u16,
+        pid: caller.tgid(),
+        uid: caller.uid(),
+    };
+    deny::report(reason, &refused);
+    deny::errno(reason);
+}
+
+#[inline(always)]
+fn port(context: *mut bpf_sock_addr) -> u16 {
+    u16::from_be(read!(context.user_port) as u16)
+}

@@ -1,0 +1,138 @@
+//! Hands a flow's `FlowMeta` from the client's socket to the accepted one.
+//!
+//! The client's side publishes it when the four-tuple is known and no SYN was sent; the listener's
+//! side takes it before `accept` can return the child. The gateway reads it from its own socket.
+
+use aya_ebpf::bindings::{bpf_sock, bpf_sock_ops};
+use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_sock_ops_cb_flags_set};
+use weir_abi::socket::INET6;
+use weir_abi::{Address, Count, FlowKey, FlowMeta, TCP, address};
+
+use crate::context::{read, words, write};
+use crate::deny;
+use crate::maps::{FLOWS, meta, meta_or_new, update};
+
+const TCP_CONNECT: u32 = 3;
+const PASSIVE_ESTABLISHED: u32 = 5;
+const STATE: u32 = 10;
+const STATE_FLAG: i32 = 1 << 2;
+const TCP_CLOSE: u32 = 7;
+/// "No opinion" where the hook asks for a value.
+const NO_REPLY: u32 = u32::MAX;
+
+#[inline(always)]
+pub fn publish(context: *mut bpf_sock_ops) -> u32 {
+    match read!(context.op) {
+        TCP_CONNECT => connecting(context),
+        STATE if read!(context.__bindgen_anon_1.args[1]) == TCP_CLOSE => closed(context),
+        STATE => {}
+        _ => write!(context.__bindgen_anon_1.reply, NO_REPLY),
+    }
+    1
+}
+
+#[inline(always)]
+pub fn accept(context: *mut bpf_sock_ops) -> u32 {
+    if read!(context.op) != PASSIVE_ESTABLISHED {
+        write!(context.__bindgen_anon_1.reply, NO_REPLY);
+        return 1;
+    }
+    let socket = socket(context);
+    if socket.is_null() {
+        return 1;
+    }
+    let (local, remote) = ends(context);
+    let key = key(context, remote, local);
+    let Some(flow) = FLOWS.get_ptr(key) else {
+        return 1;
+    };
+    meta_or_new(socket, flow);
+    let _ = FLOWS.remove(key);
+    1
+}
+
+#[inline(always)]
+fn connecting(context: *mut bpf_sock_ops) {
+    let meta = redirected(context);
+    if meta.is_null() {
+        return;
+    }
+    let (local, remote) = ends(context);
+    // SAFETY: the context is the hook's own.
+    unsafe { bpf_sock_ops_cb_flags_set(context, STATE_FLAG) };
+    if update(&FLOWS, &key(context, local, remote), meta) {
+        deny::count(Count::Published);
+    } else {
+        deny::count(Count::PublishFailed);
+    }
+}
+
+#[inline(always)]
+fn closed(context: *mut bpf_sock_ops) {
+    let meta = redirected(context);
+    if meta.is_null() {
+        return;
+    }
+    deny::count(Count::Closed);
+    deny::count_by(Count::BytesAcked, read!(context.bytes_acked));
+    deny::count_by(Count::BytesReceived, read!(context.bytes_received));
+    let (local, remote) = ends(context);
+    let key = key(context, local, remote);
+    // SAFETY: both point to live values; only the cookies are read.
+    let mine = FLOWS.get_ptr(key).is_some_and(|flow| unsafe { (*flow).cookie == (*meta).cookie });
+    if mine {
+        let _ = FLOWS.remove(key);
+        deny::count(Count::Aborted);
+    }
+}
+
+/// The `FlowMeta` of a socket that connect has redirected, else null.
+#[inline(always)]
+fn redirected(context: *mut bpf_sock_ops) -> *mut FlowMeta {
+    let socket = socket(context);
+    if socket.is_null() {
+        return core::ptr::null_mut();
+    }
+    let meta = meta(socket);
+    // SAFETY: read after the check for null.
+    if meta.is_null() || unsafe { (*meta).protocol } != TCP {
+        return core::ptr::null_mut();
+    }
+    meta
+}
+
+#[inline(always)]
+fn socket(context: *mut bpf_sock_ops) -> *mut bpf_sock {
+    read!(context.__bindgen_anon_2.sk)
+}
+
+type End = (Address, u16);
+
+/// The local and the remote end. Both families are read always: the compiler would merge reads in
+/// two branches into one at a computed offset, which the verifier refuses.
+#[inline(always)]
+fn ends(context: *mut bpf_sock_ops) -> (End, End) {
+    let (local6, remote6) = (words!(context.local_ip6), words!(context.remote_ip6));
+    let (local4, remote4) = (read!(context.local_ip4), read!(context.remote_ip4));
+    let (local, remote) = if read!(context.family) == INET6 {
+        (local6, remote6)
+    } else {
+        (address::v4(local4), address::v4(remote4))
+    };
+    let local_port = read!(context.local_port) as u16;
+    let remote_port = u32::from_be(read!(context.remote_port)) as u16;
+    ((local, local_port), (remote, remote_port))
+}
+
+#[inline(always)]
+fn key(context: *mut bpf_sock_ops, client: End, server: End) -> FlowKey {
+    FlowKey {
+        // SAFETY: the context is the hook's own.
+        netns: unsafe { bpf_get_netns_cookie(context.cast()) },
+        client: client.0,
+        server: server.0,
+        client_port: client.1,
+        server_port: server.1,
+        reserved: 0,
+    }
+}

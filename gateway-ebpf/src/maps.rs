@@ -1,0 +1,89 @@
+//! The maps that all programs of an instance share, and the constant that tells bindings apart.
+
+use core::ptr;
+
+use aya_ebpf::Global;
+use aya_ebpf::bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock};
+use aya_ebpf::btf_maps::{HashMap, LruHashMap, RingBuf, SkStorage};
+use aya_ebpf::cty::c_void;
+use aya_ebpf::helpers::generated::{bpf_map_update_elem, bpf_sk_storage_get};
+use aya_ebpf::macros::btf_map;
+use weir_abi::count::Counters;
+use weir_abi::{ASKERS, AskerKey, BINDINGS, DENIAL_BYTES, Denial, FLOWS as FLOW_COUNT, FlowKey};
+use weir_abi::{FlowMeta, Listener, NAMESPACES};
+
+/// Set when the object is loaded, frozen afterwards. Zero is no binding.
+#[unsafe(no_mangle)]
+static BINDING: Global<u64> = Global::new(0);
+
+/// State of each binding; no entry means no connection.
+#[btf_map]
+pub static BIND: HashMap<u64, u32, BINDINGS> = HashMap::new();
+
+#[btf_map]
+pub static COUNTERS: HashMap<u64, Counters, BINDINGS> = HashMap::new();
+
+/// The listeners, by network namespace cookie.
+#[btf_map]
+pub static LISTEN: HashMap<u64, Listener, NAMESPACES> = HashMap::new();
+
+/// On a client's socket and on the accepted one.
+#[btf_map]
+pub static META: SkStorage<FlowMeta> = SkStorage::new();
+
+/// Marks the gateway's own listeners, so that nobody can squat on a port that it lost.
+#[btf_map]
+pub static OURS: SkStorage<u64> = SkStorage::new();
+
+/// Handshakes in flight. Not an LRU: no flow may lose its caller to another one's pressure.
+#[btf_map]
+pub static FLOWS: HashMap<FlowKey, FlowMeta, FLOW_COUNT> = HashMap::new();
+
+/// Who sent a DNS query. Entries have no end that a program could see, so the oldest make room; a
+/// query that lost its asker is refused by the resolver.
+#[btf_map]
+pub static DNSQ: LruHashMap<AskerKey, FlowMeta, ASKERS> = LruHashMap::new();
+
+#[btf_map]
+pub static DENIALS: RingBuf<Denial, DENIAL_BYTES> = RingBuf::new();
+
+#[inline(always)]
+pub fn binding() -> u64 {
+    BINDING.load()
+}
+
+/// The flow that the socket carries, null where there is none.
+#[inline(always)]
+pub fn meta(socket: *mut bpf_sock) -> *mut FlowMeta {
+    // SAFETY: the helper checks map and socket; a null value means that nothing is created.
+    unsafe { bpf_sk_storage_get(map(&META), socket.cast(), ptr::null_mut(), 0) }.cast()
+}
+
+/// The same, created where it is absent: a copy of `initial`, zeroes where that is null.
+#[inline(always)]
+pub fn meta_or_new(socket: *mut bpf_sock, initial: *const FlowMeta) -> *mut FlowMeta {
+    let create = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
+    // SAFETY: as above; `initial` is null or a value of a map.
+    unsafe { bpf_sk_storage_get(map(&META), socket.cast(), initial.cast_mut().cast(), create) }
+        .cast()
+}
+
+/// Whether it is one of the gateway's listeners.
+#[inline(always)]
+pub fn is_ours(socket: *mut bpf_sock) -> bool {
+    // SAFETY: as above.
+    !unsafe { bpf_sk_storage_get(map(&OURS), socket.cast(), ptr::null_mut(), 0) }.is_null()
+}
+
+/// Inserts or replaces; `value` may point into another map, so nothing is copied to the stack.
+#[inline(always)]
+pub fn update<M, K, V>(target: &'static M, key: &K, value: *const V) -> bool {
+    let key = ptr::from_ref(key).cast_mut().cast();
+    // SAFETY: key and value have the map's types; the verifier checks their sizes.
+    unsafe { bpf_map_update_elem(map(target), key, value.cast_mut().cast(), 0) == 0 }
+}
+
+#[inline(always)]
+fn map<M>(map: &'static M) -> *mut c_void {
+    ptr::from_ref(map).cast_mut().cast()
+}

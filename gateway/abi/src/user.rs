@@ -1,0 +1,25 @@
+//! Lets userspace read and write these types as map keys and values.
+
+#![allow(unsafe_code)]
+
+use crate::count::Counters;
+use crate::{AskerKey, FlowKey, FlowMeta, Listener};
+
+// SAFETY: all of them are `repr(C)`, have integers and arrays of integers only, no padding (asserted
+// below) and no bit pattern that is not a value.
+unsafe impl aya::Pod for FlowMeta {}
+// SAFETY: as above.
+unsafe impl aya::Pod for FlowKey {}
+// SAFETY: as above.
+unsafe impl aya::Pod for AskerKey {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Listener {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Counters {}
+
+const _: () = {
+    assert!(size_of::<FlowMeta>() == 5 * 8 + 4 * 4 + 16 + 2 * 2 + 1 + 3 + 16);
+    assert!(size_of::<FlowKey>() == 8 + 16 + 16 + 2 + 2 + 4);
+    assert!(size_of::<AskerKey>() == 8 + 16 + 4 + 4);
+    assert!(size_of::<Listener>() == 8);
+};

@@ -1,0 +1,108 @@
+//! Listeners in the network namespace of a process: enter it on a thread of its own, bind, leave.
+//!
+//! A socket keeps the namespace in which it was made, so containers are reached without a bridge.
+
+use std::fs::File;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+
+use nix::sched::{CloneFlags, setns};
+use socket2::{Domain, Protocol, Socket, Type};
+use weir_abi::Listener;
+
+use super::{InterceptError, kernel};
+
+const BACKLOG: i32 = 4_096;
+
+/// The listeners of one network namespace, all non-blocking. While they are open, connections of
+/// bound agents in it reach them; when they are closed, these are refused.
+#[derive(Debug)]
+pub struct Listeners {
+    /// The namespace's cookie.
+    pub netns: u64,
+    /// On 127.0.0.1, one per worker, sharing a port.
+    pub tcp: Vec<TcpListener>,
+    /// On `::1`, likewise; empty where the namespace has no IPv6.
+    pub tcp6: Vec<TcpListener>,
+    /// DNS queries to IPv4 resolvers. Queries over TCP arrive at the TCP listeners as any flow.
+    pub dns_udp: UdpSocket,
+    /// DNS queries to IPv6 resolvers.
+    pub dns_udp6: Option<UdpSocket>,
+}
+
+impl Listeners {
+    /// The ports, as the programs need them.
+    pub(super) fn ports(&self) -> io::Result<Listener> {
+        let tcp = |sockets: &[TcpListener]| match sockets.first() {
+            Some(socket) => socket.local_addr().map(|address| address.port()),
+            None => Ok(0),
+        };
+        let dns6 = match &self.dns_udp6 {
+            Some(socket) => socket.local_addr()?.port(),
+            None => 0,
+        };
+        Ok(Listener {
+            tcp4: tcp(&self.tcp)?,
+            tcp6: tcp(&self.tcp6)?,
+            dns4: self.dns_udp.local_addr()?.port(),
+            dns6,
+        })
+    }
+}
+
+/// Opens listeners in the network namespace of a process, unless `is_known` knows its cookie.
+pub(super) fn open(
+    pid: u32,
+    workers: usize,
+    is_known: impl Fn(u64) -> bool + Sync,
+) -> Result<Option<Listeners>, InterceptError> {
+    let path = PathBuf::from(format!("/proc/{pid}/ns/net"));
+    let namespace =
+        File::open(&path).map_err(|error| InterceptError::io("opening", &path, error))?;
+    let bound = std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?;
+            bind(workers, &is_known)
+        });
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread died")))
+    });
+    bound.map_err(|error| InterceptError::io("listening in the namespace", &path, error))
+}
+
+fn bind(workers: usize, is_known: &dyn Fn(u64) -> bool) -> io::Result<Option<Listeners>> {
+    let dns_udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let netns = kernel::netns_cookie(dns_udp.as_fd())?;
+    if is_known(netns) {
+        return Ok(None);
+    }
+    dns_udp.set_nonblocking(true)?;
+    let tcp = streams(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), workers)?;
+    // Without IPv6 in the namespace, IPv6 clients are sent to the IPv4 listener.
+    let dns_udp6 = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).ok();
+    let tcp6 = if let Some(socket) = &dns_udp6 {
+        socket.set_nonblocking(true)?;
+        streams(SocketAddr::from((Ipv6Addr::LOCALHOST, 0)), workers)?
+    } else {
+        Vec::new()
+    };
+    Ok(Some(Listeners { netns, tcp, tcp6, dns_udp, dns_udp6 }))
+}
+
+/// One listener per worker; the first one chooses the port.
+fn streams(mut address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for _ in 0..workers.max(1) {
+        let domain = Domain::for_address(address);
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_port(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        let listener = TcpListener::from(socket);
+        address = listener.local_addr()?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}

@@ -1,0 +1,91 @@
+//! DNS: queries reach the DNS listener, their askers are known, answers look like the resolver's.
+
+use std::net::{SocketAddr, UdpSocket};
+
+use weir::intercept::FlowFacts;
+
+use crate::rig::{Client, Rig, receive};
+
+/// Answers one query; says who asked.
+fn answer(rig: &Rig, socket: &UdpSocket) -> FlowFacts {
+    let (query, from) = receive(socket);
+    assert_eq!(query, b"query");
+    let facts = rig.interceptor.as_ref().unwrap().facts();
+    let asker = facts.dns(rig.listeners().netns, from).unwrap().expect("attributed");
+    let elsewhere = SocketAddr::new("127.9.9.9".parse().unwrap(), from.port());
+    assert_eq!(facts.dns(rig.listeners().netns, elsewhere).unwrap(), None);
+    socket.send_to(b"answer", from).unwrap();
+    asker
+}
+
+fn check(rig: &Rig, script: &str, resolver: &str, shown: &str) {
+    let resolver: SocketAddr = resolver.parse().unwrap();
+    let mut client = rig.client(&format!("{script}\ninput()"));
+    let listeners = rig.listeners();
+    let socket =
+        if resolver.is_ipv4() { &listeners.dns_udp } else { listeners.dns_udp6.as_ref().unwrap() };
+    let asker = answer(rig, socket);
+    assert_eq!((asker.binding, asker.pid), (7, client.child.id()));
+    assert_eq!(asker.original, resolver);
+    assert_eq!(client.line(), shown);
+}
+
+#[test]
+fn an_unconnected_query_is_answered_by_its_resolver() {
+    let rig = Rig::new("dns4");
+    let script = "s = udp(); s.sendto(b'query', ('192.0.2.53', 53)); say(s.recvfrom(99))";
+    check(&rig, script, "192.0.2.53:53", "(b'answer', ('192.0.2.53', 53))");
+    assert_eq!((rig.count("dns_redirected"), rig.count("dns_packets")), (1, 1));
+}
+
+#[test]
+fn a_connected_query_is_answered_by_its_resolver() {
+    let rig = Rig::new("dns4c");
+    let script = "s = udp(); s.connect(('127.0.0.53', 53)); s.send(b'query')
+say(s.recvfrom(99), s.getpeername())";
+    let shown = "(b'answer', ('127.0.0.53', 53)) ('127.0.0.53', 53)";
+    check(&rig, script, "127.0.0.53:53", shown);
+}
+
+#[test]
+fn an_ipv6_query_is_answered_by_its_resolver() {
+    let rig = Rig::new("dns6");
+    let script = "s = udp(socket.AF_INET6); s.sendto(b'query', ('2001:db8::53', 53))
+say(s.recvfrom(99)[1][:2])";
+    check(&rig, script, "[2001:db8::53]:53", "('2001:db8::53', 53)");
+    let script = "s = udp(socket.AF_INET6); s.connect(('2001:db8::54', 53)); s.send(b'query')
+say(s.recvfrom(99)[1][:2])";
+    check(&rig, script, "[2001:db8::54]:53", "('2001:db8::54', 53)");
+}
+
+#[test]
+fn a_mapped_query_is_answered_by_its_resolver() {
+    let rig = Rig::new("dns46");
+    let script = "s = udp(socket.AF_INET6); s.sendto(b'query', ('::ffff:192.0.2.53', 53))
+say(s.recvfrom(99)[1][:2])";
+    check(&rig, script, "192.0.2.53:53", "('::ffff:192.0.2.53', 53)");
+}
+
+#[test]
+fn an_unbound_sender_is_nobody() {
+    let rig = Rig::new("dnsnobody");
+    let listeners = rig.listeners();
+    let outsider = UdpSocket::bind("127.0.0.1:0").unwrap();
+    outsider.send_to(b"query", listeners.dns_udp.local_addr().unwrap()).unwrap();
+    let (_, from) = receive(&listeners.dns_udp);
+    let facts = rig.interceptor.as_ref().unwrap().facts();
+    assert_eq!(facts.dns(listeners.netns, from).unwrap(), None);
+}
+
+#[test]
+fn a_revoked_binding_asks_nothing_even_on_an_old_socket() {
+    let mut rig = Rig::new("dnsrevoked");
+    let script = "s = udp(); s.connect(('192.0.2.53', 53)); s.send(b'query'); say('sent')
+sys.stdin.readline()
+attempt(lambda: s.send(b'query')); attempt(lambda: udp().sendto(b'q', ('192.0.2.53', 53)))";
+    let mut client: Client = rig.client(script);
+    assert_eq!(client.line(), "sent");
+    rig.interceptor().revoke(7).unwrap();
+    client.go();
+    assert_eq!((client.line(), client.line()), ("EPERM".to_owned(), "EPERM".to_owned()));
+}
