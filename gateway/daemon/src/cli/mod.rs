@@ -7,6 +7,7 @@ pub mod credentials;
 pub mod dev;
 pub mod gateway;
 pub mod holds;
+pub mod output;
 pub mod policy;
 pub mod replay;
 pub mod run;
@@ -17,6 +18,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::config::Config;
 
 /// Where the configuration is looked for by default.
 pub const DEFAULT_CONFIG: &str = "/etc/weir/weir.toml";
@@ -45,6 +48,19 @@ pub struct Common {
     pub json: bool,
 }
 
+impl Common {
+    /// The state directory: the one named, else the configuration's.
+    ///
+    /// # Errors
+    /// The configuration can't be read.
+    pub fn state_dir(&self, named: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+        match named {
+            Some(dir) => Ok(dir),
+            None => Ok(Config::load_or_default(&self.config)?.gateway.state_dir),
+        }
+    }
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Run the gateway on this host.
@@ -69,6 +85,9 @@ enum Command {
     Credentials(credentials::Args),
     /// Helpers for development.
     Dev(dev::Args),
+    /// The waiting half of `weir run`.
+    #[command(name = "__child", hide = true)]
+    Child(run::child::Args),
 }
 
 /// Runs the command line; errors are for `main` to print.
@@ -86,5 +105,6 @@ pub fn main(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ca(args) => ca::run(args, common),
         Command::Credentials(args) => credentials::run(args, common),
         Command::Dev(args) => dev::run(args, common),
+        Command::Child(args) => Ok(run::child::run(args)),
     }
 }
