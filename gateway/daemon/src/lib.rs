@@ -2,7 +2,6 @@
 
 pub mod app;
 pub mod config;
-pub mod shutdown;
 
 pub mod intercept;
 

@@ -1,0 +1,398 @@
+//! The target's direction: rows are masked, everything is on record before it is delivered.
+
+use std::rc::Rc;
+
+use weir_model::{Entry, limits};
+use weir_wire::WireError;
+use weir_wire::postgres::backend::{self, Backend};
+use weir_wire::postgres::build;
+use weir_wire::postgres::conversation::TargetStep;
+use weir_wire::postgres::{DataRow, Side as From, Transaction, command_tag, frame, refuse};
+
+use super::catalogue;
+use super::delivery::Out;
+use super::lane::{Exchange, Lane, Lot, of_whom};
+use super::shape::{self, Shape};
+use crate::driver::buffer::Buffer;
+use crate::driver::stream::Side;
+use crate::flow::services::now_us;
+use crate::record::RecordError;
+
+enum End {
+    Client(String),
+    Target(String),
+    Wire(WireError),
+    Record(RecordError),
+    /// A row that can't be masked is not delivered.
+    Mask(String),
+}
+
+impl std::convert::From<WireError> for End {
+    fn from(error: WireError) -> Self {
+        Self::Wire(error)
+    }
+}
+
+/// Pumps answers until one side is gone; says why.
+pub async fn pump(lane: &Lane, target: Side, buffer: Buffer, client: Side) -> String {
+    let mut answers = Answers { lane, target, client, buffer, out: Out::default() };
+    let end = loop {
+        if let Err(end) = answers.turn().await {
+            break end;
+        }
+    };
+    let (code, why) = match end {
+        End::Client(why) => return format!("client: {why}"),
+        End::Target(why) => return format!("target: {why}"),
+        End::Wire(error) => ("08P01", format!("protocol violation by the target: {error}")),
+        End::Record(error) => ("53100", super::unrecorded(&error).message),
+        End::Mask(why) => ("42501", format!("an answer could not be masked: {why}")),
+    };
+    answers.complain(code, &why).await;
+    why
+}
+
+struct Answers<'a> {
+    lane: &'a Lane,
+    target: Side,
+    client: Side,
+    buffer: Buffer,
+    out: Out,
+}
+
+impl Answers<'_> {
+    /// Handles all whole messages that are there, records and delivers them, and reads more.
+    async fn turn(&mut self) -> Result<(), End> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let handled = self.messages(&mut buffer).await;
+        self.buffer = buffer;
+        let wanted = match handled {
+            Ok(wanted) => wanted,
+            // What came before the fault is still an answer.
+            Err(end) => return self.deliver().await.and(Err(end)),
+        };
+        self.deliver().await?;
+        self.lane.progress.notify_one();
+        tokio::select! {
+            read = self.target.read(&mut self.buffer, wanted) => match read {
+                Ok(0) => Err(End::Target("closed".to_owned())),
+                Ok(_) => Ok(()),
+                Err(error) => Err(End::Target(error.to_string())),
+            },
+            () = self.lane.aside_waits.notified() => Ok(()),
+        }
+    }
+
+    /// Handles whole messages; returns how many more bytes the next one wants.
+    async fn messages(&mut self, buffer: &mut Buffer) -> Result<usize, End> {
+        loop {
+            let Some(found) = frame::peek(buffer.unread(), From::Target)? else { return Ok(1) };
+            if found.len > limits::MESSAGE_BYTES {
+                return Err(End::Mask("a row is larger than can be held".to_owned()));
+            }
+            let Some(message) = buffer.unread().get(..found.len) else {
+                return Ok(found.len - buffer.unread().len());
+            };
+            self.message(message).await?;
+            buffer.consume(found.len);
+            if self.out.bytes.len() >= limits::ANSWER_PART_BYTES {
+                self.deliver().await?;
+            }
+        }
+    }
+
+    async fn message(&mut self, message: &[u8]) -> Result<(), End> {
+        let parsed = backend::parse(message)?;
+        let step = self.lane.talk.borrow_mut().target(&parsed)?;
+        match step {
+            TargetStep::Aside => self.aside(&parsed, message),
+            TargetStep::Swallow => {}
+            TargetStep::Shape { of, exchange, swallow } => {
+                let Backend::RowDescription(description) = &parsed else { return Ok(()) };
+                let judged = match (&exchange, &of) {
+                    (Some(exchange), _) => exchange.judged.clone(),
+                    (None, Some(of)) => of_whom(of),
+                    // Nobody's rows will follow this.
+                    (None, None) => {
+                        self.out.bytes.extend_from_slice(message);
+                        return Ok(());
+                    }
+                };
+                let shape = shape::of(self.lane, message, description, &judged).await;
+                let shape = shape.map_err(End::Mask)?;
+                if let Some(of) = &of {
+                    of.keep(shape.clone());
+                }
+                let start = self.out.bytes.len();
+                if !swallow {
+                    self.out.bytes.extend_from_slice(message);
+                }
+                if let Some(exchange) = exchange {
+                    *exchange.shape.borrow_mut() = Some(shape);
+                    self.part(&exchange, start);
+                }
+            }
+            TargetStep::Row(exchange) => self.row(&exchange, None, &parsed, message)?,
+            TargetStep::PortalRow(portal) => {
+                self.row(&portal.exchange, Some(&portal), &parsed, message)?;
+            }
+            TargetStep::Part(exchange) => match &parsed {
+                Backend::CopyData(data) => self.copy_out(&exchange, data, message)?,
+                _ => self.copy(&exchange, message),
+            },
+            TargetStep::Suspended(exchange) => {
+                exchange.suspended.set(true);
+                self.copy(&exchange, message);
+            }
+            TargetStep::Ended(exchange) => {
+                self.completed(&exchange, &parsed);
+                self.copy(&exchange, message);
+            }
+            TargetStep::Done(exchange) => {
+                self.completed(&exchange, &parsed);
+                self.copy(&exchange, message);
+                self.out.end(&exchange, self.lane.flow, status(&exchange));
+            }
+            TargetStep::Failed { exchange, refused, skipped } => {
+                catalogue::refresh(self.lane).await;
+                self.failed(exchange, refused, &skipped, &parsed, message);
+            }
+            TargetStep::Ready(exchange) => self.ready(exchange, message),
+        }
+        Ok(())
+    }
+
+    fn aside(&mut self, parsed: &Backend<'_>, message: &[u8]) {
+        match parsed {
+            Backend::ParameterStatus { name, value } => {
+                let mut state = self.lane.state.get();
+                if state.learn(name, value) || name == b"search_path" {
+                    self.lane.state.set(state);
+                    self.lane.grow_older();
+                }
+                self.out.bytes.extend_from_slice(message);
+            }
+            Backend::Notice(fields) => {
+                let clean = shape::clean_fields(self.lane, b'N', fields, None);
+                self.out.bytes.extend_from_slice(clean.as_deref().unwrap_or(message));
+            }
+            Backend::Notification { pid, channel, payload } => {
+                match shape::clean_text(self.lane, payload) {
+                    Some(clean) => {
+                        let start = self.out.bytes.len();
+                        let built = build::notification(*pid, channel, &clean, &mut self.out.bytes);
+                        if built.is_err() {
+                            self.out.bytes.truncate(start);
+                        }
+                    }
+                    None => self.out.bytes.extend_from_slice(message),
+                }
+            }
+            _ => self.out.bytes.extend_from_slice(message),
+        }
+    }
+
+    fn row(
+        &mut self,
+        exchange: &Rc<Exchange>,
+        portal: Option<&Rc<Lot>>,
+        parsed: &Backend<'_>,
+        message: &[u8],
+    ) -> Result<(), End> {
+        let Backend::DataRow(row) = parsed else { return Ok(()) };
+        let known = exchange.shape.borrow().clone();
+        let shape = match known {
+            Some(shape) => shape,
+            None => portal_shape(exchange, portal)?,
+        };
+        let start = self.out.bytes.len();
+        self.mask(&shape, exchange, row, message)?;
+        exchange.rows.set(exchange.rows.get() + 1);
+        self.part(exchange, start);
+        Ok(())
+    }
+
+    fn mask(
+        &mut self,
+        shape: &Shape,
+        exchange: &Exchange,
+        row: &DataRow<'_>,
+        message: &[u8],
+    ) -> Result<(), End> {
+        if row.len() != shape.columns.len() {
+            return Err(End::Mask("a row does not fit its description".to_owned()));
+        }
+        let masker = &self.lane.services.masker;
+        let untouched = shape.is_clear || (!shape.applies && masker.row_is_clean(message));
+        if untouched {
+            self.out.bytes.extend_from_slice(message);
+            return Ok(());
+        }
+        let mut counts = exchange.masked.borrow_mut();
+        shape.mask_row(masker, row, &mut counts, &mut self.out.bytes).map_err(End::from)
+    }
+
+    fn part(&mut self, exchange: &Rc<Exchange>, start: usize) {
+        if exchange.first_us.get().is_none() {
+            exchange.first_us.set(Some(now_us()));
+        }
+        self.out.belongs(exchange, start);
+    }
+
+    fn copy(&mut self, exchange: &Rc<Exchange>, message: &[u8]) {
+        let start = self.out.bytes.len();
+        self.out.bytes.extend_from_slice(message);
+        self.part(exchange, start);
+    }
+
+    /// COPY carries no columns, so only what values look like is left to go by.
+    fn copy_out(
+        &mut self,
+        exchange: &Rc<Exchange>,
+        data: &[u8],
+        message: &[u8],
+    ) -> Result<(), End> {
+        if self.lane.services.masker.row_is_clean(data) {
+            self.copy(exchange, message);
+            return Ok(());
+        }
+        if data.contains(&0) || std::str::from_utf8(data).is_err() {
+            return Err(End::Mask("a binary COPY holds what may have to be hidden".to_owned()));
+        }
+        let Some(clean) = shape::clean_text(self.lane, data) else {
+            self.copy(exchange, message);
+            return Ok(());
+        };
+        let start = self.out.bytes.len();
+        build::copy_data(&clean, &mut self.out.bytes)?;
+        *exchange.masked.borrow_mut().entry("copy".to_owned()).or_default() += 1;
+        self.part(exchange, start);
+        Ok(())
+    }
+
+    fn completed(&self, exchange: &Exchange, parsed: &Backend<'_>) {
+        *exchange.shape.borrow_mut() = None;
+        if let Backend::CommandComplete(tag) = parsed {
+            let (verb, rows) = command_tag(tag);
+            let changes = !matches!(verb, b"SELECT" | b"FETCH" | b"MOVE");
+            if let (Some(rows), true) = (rows, changes) {
+                exchange.affected.set(Some(exchange.affected.get().unwrap_or(0) + rows));
+            }
+        }
+    }
+
+    fn failed(
+        &mut self,
+        exchange: Option<Rc<Exchange>>,
+        refused: bool,
+        skipped: &[Rc<Exchange>],
+        parsed: &Backend<'_>,
+        message: &[u8],
+    ) {
+        let Backend::Error(fields) = parsed else { return };
+        let start = self.out.bytes.len();
+        let code = fields.get(b'C').unwrap_or_default();
+        let refusal = exchange.as_ref().and_then(|exchange| exchange.refusal.as_ref());
+        match refusal {
+            Some((refusal, sqlstate)) if refused && refuse::is_substitutes(code) => {
+                let hash = self.lane.services.live().policy.hash().clone();
+                let mut with = refuse::refusal(refusal, &hash);
+                with.code = sqlstate;
+                build::rewrite_error(fields, &with, &mut self.out.bytes);
+            }
+            _ => {
+                let judged = exchange.as_ref().map(|exchange| exchange.judged.as_ref());
+                let clean = shape::clean_fields(self.lane, b'E', fields, judged);
+                self.out.bytes.extend_from_slice(clean.as_deref().unwrap_or(message));
+            }
+        }
+        if let Some(exchange) = exchange {
+            let code = String::from_utf8_lossy(code).into_owned();
+            let code = if refused { "42501".to_owned() } else { code };
+            *exchange.error_code.borrow_mut() = Some(code);
+            self.part(&exchange, start);
+            let status = if refused { "refused" } else { "error" };
+            self.out.end(&exchange, self.lane.flow, status);
+        }
+        for exchange in skipped {
+            self.out.end(exchange, self.lane.flow, "aborted");
+        }
+    }
+
+    fn ready(&mut self, exchange: Option<Rc<Exchange>>, message: &[u8]) {
+        if let Some(exchange) = exchange {
+            self.out.end(&exchange, self.lane.flow, status(&exchange));
+        }
+        // Only now do other sessions see what this one changed.
+        let idle = self.lane.talk.borrow().transaction() == Transaction::Idle;
+        if idle && self.lane.schema_changes.take() {
+            self.lane.services.catalogues.invalidate(&self.lane.config.name);
+        }
+        // Portals that nobody will run any more.
+        if self.lane.talk.borrow().is_quiet() {
+            for exchange in self.lane.open.borrow_mut().drain(..) {
+                if exchange.forwarded_us.get().is_some() {
+                    let status = if exchange.suspended.get() { "ok" } else { "aborted" };
+                    self.out.end(&exchange, self.lane.flow, status);
+                }
+            }
+        }
+        self.out.bytes.extend_from_slice(message);
+    }
+
+    /// Puts what is about to be delivered on record, and only then delivers it.
+    async fn deliver(&mut self) -> Result<(), End> {
+        let mut aside = std::mem::take(&mut *self.lane.aside.borrow_mut());
+        if self.out.bytes.is_empty() && self.out.ends.is_empty() && aside.is_empty() {
+            return Ok(());
+        }
+        let mut out = std::mem::take(&mut self.out);
+        let entries = out.entries(self.lane);
+        let items: Vec<(&Entry, &[u8])> =
+            entries.iter().map(|(entry, range)| (entry, out.part(range))).collect();
+        self.lane.gate.record(&items).await.map_err(End::Record)?;
+        aside.extend_from_slice(&out.bytes);
+        let bytes = if aside.len() == out.bytes.len() { &out.bytes } else { &aside };
+        let sent = self.client.write(bytes).await;
+        let count = &self.lane.bytes_out;
+        count.set(count.get() + bytes.len() as u64);
+        out.bytes.clear();
+        out.parts.clear();
+        self.out = Out { bytes: out.bytes, parts: out.parts, ends: Vec::new() };
+        sent.map_err(|error| End::Client(error.to_string()))
+    }
+
+    async fn complain(&self, code: &'static str, why: &str) {
+        let fields = build::ErrorFields {
+            severity: build::Severity::Fatal,
+            code,
+            message: why.to_owned(),
+            detail: None,
+            hint: None,
+        };
+        let mut out = Vec::new();
+        build::error_response(&fields, &mut out);
+        if let Err(error) = self.client.write(&out).await {
+            tracing::debug!(%error, "telling a client why");
+        }
+    }
+}
+
+fn status(exchange: &Exchange) -> &'static str {
+    match (exchange.error_code.borrow().is_some(), exchange.prepare) {
+        (true, _) => "error",
+        (false, true) => "prepared",
+        (false, false) => "ok",
+    }
+}
+
+/// The shape of a portal's rows, in the formats that its Bind asked for; kept for the next row.
+fn portal_shape(exchange: &Exchange, portal: Option<&Rc<Lot>>) -> Result<Rc<Shape>, End> {
+    let described = portal.and_then(|portal| Some((portal, portal.description()?)));
+    let Some((portal, description)) = described else {
+        return Err(End::Mask("rows came that nobody described".to_owned()));
+    };
+    let shape = Rc::new(description.with_formats(&portal.formats));
+    *exchange.shape.borrow_mut() = Some(shape.clone());
+    Ok(shape)
+}

@@ -1,0 +1,324 @@
+//! Stages 5 to 8 for one statement: classify, decide, hold, and make the entry that goes on record
+//! before a byte of it is forwarded.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use weir_classify::{Facts, classify};
+use weir_model::entry::Asked;
+use weir_model::{Decision, Dialect, Entry, Operation, Refusal, Statement, Verdict, limits};
+use weir_policy::{Action, Ask};
+
+use super::hold::{self, Held};
+use super::lane::{Exchange, Judged, Lane, LexerState};
+use crate::flow::services::{Live, count_asked, now_us};
+
+/// Statements judged before on this connection: exact bytes under one lexer state and one policy.
+#[derive(Default)]
+pub struct Cache {
+    judged: HashMap<Arc<[u8]>, Rc<Judged>>,
+    state: Option<LexerState>,
+    policy: Option<Arc<str>>,
+}
+
+const CACHED: usize = 512;
+
+/// A decided statement: its exchange, and the entry for the record.
+pub struct Asking {
+    /// The exchange; its `refusal` says whether it goes on.
+    pub exchange: Rc<Exchange>,
+    /// What must be on record first.
+    pub entry: Entry,
+}
+
+/// How a request is asked about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It would run now.
+    Run,
+    /// It would be prepared; what would be held is held when it runs.
+    Prepare,
+}
+
+impl Lane {
+    /// Classifies and decides a statement; what was decided before under the same conditions is
+    /// remembered by its exact bytes.
+    pub fn judge(&self, text: &[u8]) -> Rc<Judged> {
+        let live = self.services.live();
+        let (state, policy) = (self.state.get(), live.policy.hash());
+        {
+            let mut cache = self.judged.borrow_mut();
+            if cache.state != Some(state) || cache.policy.as_ref() != Some(policy) {
+                *cache = Cache {
+                    judged: HashMap::new(),
+                    state: Some(state),
+                    policy: Some(policy.clone()),
+                };
+            }
+            if let Some(found) = cache.judged.get(text) {
+                return found.clone();
+            }
+        }
+        let bytes: Arc<[u8]> = text.into();
+        let statement = Statement::Sql { dialect: Dialect::Postgres, text: bytes.clone() };
+        let facts = classify(&statement, &state.sql());
+        // What SQL's EXECUTE means depends on what was prepared, so it is not remembered.
+        let lasting = facts.executes.is_empty();
+        let judged = Rc::new(self.decide(&live, bytes.clone(), facts));
+        if lasting && text.len() <= limits::CLASSIFIED_TEXT_BYTES {
+            let mut cache = self.judged.borrow_mut();
+            if cache.judged.len() >= CACHED {
+                cache.judged.clear();
+            }
+            cache.judged.insert(bytes, judged.clone());
+        }
+        judged
+    }
+
+    /// Judges a request that is no SQL text.
+    pub fn judge_unknown(&self, what: &'static str) -> Rc<Judged> {
+        let live = self.services.live();
+        let facts = classify(&Statement::Unknown { what }, &self.state.get().sql());
+        Rc::new(self.decide(&live, what.as_bytes().into(), facts))
+    }
+
+    fn decide(&self, live: &Live, bytes: Arc<[u8]>, facts: Facts) -> Judged {
+        let prepared = self.sql_prepared.borrow();
+        let operation = facts.resolve(&|name| prepared.get(name).cloned().flatten());
+        let decision = self.decision(live, &operation);
+        let text = String::from_utf8_lossy(&bytes).into();
+        Judged { bytes, text, facts, operation, decision, shape: Default::default() }
+    }
+
+    fn decision(&self, live: &Live, operation: &Operation) -> Arc<Decision> {
+        Arc::new(live.policy.decide(&Ask {
+            action: Action::SqlRun,
+            identity: &self.caller.identity,
+            target: &self.target,
+            operation,
+            approvers: &[],
+        }))
+    }
+
+    /// What can't be masked is not a plain read or write where sensitive columns are named: COPY
+    /// carries no column origins, and a value that is stored elsewhere has lost its own.
+    pub async fn guard(&self, judged: Rc<Judged>) -> Rc<Judged> {
+        let copies = judged.operation.flags.contains(&weir_model::Flag::CopyOut);
+        if !copies && !judged.facts.stores {
+            return judged;
+        }
+        let live = self.services.live();
+        let named = match super::catalogue::of(self, &live, std::iter::empty()).await {
+            Ok(catalogue) => catalogue.names_classified(&judged.operation),
+            Err(error) => {
+                tracing::warn!(flow = %self.flow, %error, "guarding a statement");
+                true
+            }
+        };
+        if !named || judged.operation.effect == weir_model::Effect::Unknown {
+            return judged;
+        }
+        let mut operation = (*judged.operation).clone();
+        operation.effect = weir_model::Effect::Unknown;
+        let decision = self.decision(&live, &operation);
+        Rc::new(Judged {
+            bytes: judged.bytes.clone(),
+            text: judged.text.clone(),
+            facts: judged.facts.clone(),
+            operation: Arc::new(operation),
+            decision,
+            shape: Default::default(),
+        })
+    }
+
+    /// Asks about a statement: decides, and where a human must say so, waits for one.
+    pub async fn ask(
+        &self,
+        judged: Rc<Judged>,
+        parameters: Vec<Option<Vec<u8>>>,
+        phase: Phase,
+        client: &crate::driver::stream::Side,
+    ) -> Asking {
+        let asked_us = now_us();
+        count_asked(&self.session);
+        let (id, seq) = self.next_exchange();
+        let mut held = Held::default();
+        let mut refusal = match &judged.decision.verdict {
+            Verdict::Allow => None,
+            Verdict::Deny(refusal) => Some((refusal.clone(), "42501")),
+            Verdict::Hold(_) if phase == Phase::Prepare => None,
+            Verdict::Hold(terms) => {
+                let outcome = hold::hold(self, id, &judged, &parameters, terms, client).await;
+                match outcome {
+                    Ok(approved) => {
+                        held = approved;
+                        None
+                    }
+                    Err(refused) => {
+                        held = refused.held;
+                        Some((refused.refusal, refused.code))
+                    }
+                }
+            }
+        };
+        if refusal.is_none()
+            && let Some(reason) = self.unrecordable()
+        {
+            refusal = Some((unrecorded(reason), "53100"));
+        }
+        let reason = refusal.as_ref().map(|(refusal, _)| refusal.message.clone());
+        let entry = Entry::Asked(Asked {
+            exchange: id,
+            flow: self.flow,
+            seq,
+            asked_us,
+            decided_us: now_us(),
+            statement: judged.text.clone(),
+            fingerprint: judged.facts.fingerprint,
+            parameters: shown(self, &parameters),
+            operation: self.recorded_operation(&judged, phase),
+            decision: judged.decision.clone(),
+            hold: held.hold.clone(),
+            approver: held.approver.clone(),
+            forwarded: refusal.is_none(),
+            reason: reason.or(held.comment),
+        });
+        let exchange = self.exchange(id, judged, phase == Phase::Prepare, refusal);
+        Asking { exchange, entry }
+    }
+
+    /// Why nothing can be put on record now, if that is so.
+    fn unrecordable(&self) -> Option<String> {
+        let health = self.services.recorder.health();
+        let low = health.low_space.then(|| "the record's disk is nearly full".to_owned());
+        health.failed.or(low)
+    }
+
+    fn recorded_operation(&self, judged: &Judged, phase: Phase) -> Arc<Operation> {
+        match phase {
+            Phase::Run => judged.operation.clone(),
+            Phase::Prepare => {
+                let mut operation = (*judged.operation).clone();
+                operation.verbs.insert(0, "prepare".to_owned());
+                Arc::new(operation)
+            }
+        }
+    }
+
+    /// Keeps what a statement that goes on will change for those after it.
+    pub fn note_effects(&self, judged: &Judged) {
+        let facts = &judged.facts;
+        if facts.changes_schema {
+            self.services.catalogues.invalidate(&self.config.name);
+            self.schema_changes.set(true);
+        }
+        if facts.changes_schema || facts.changes_session || facts.defines {
+            self.grow_older();
+        }
+        self.note_computed(judged);
+        if judged.operation.effect == weir_model::Effect::Unknown {
+            // A human let something through that nobody understood: what it defined is not known,
+            // nor how the target reads text from here on.
+            self.deferred.borrow_mut().insert("*".to_owned());
+            self.state.set(LexerState { conforming: false, safe_encoding: false });
+        }
+        let mut talk = self.talk.borrow_mut();
+        let verb = |name: &str| judged.operation.verbs.iter().any(|verb| verb == name);
+        let unknown = judged.operation.effect == weir_model::Effect::Unknown;
+        if facts.defines || unknown || verb("close") || verb("discard") {
+            talk.undefine_portals();
+        }
+        let mut prepared = self.sql_prepared.borrow_mut();
+        for (name, operation) in &facts.prepares {
+            let known = prepared.contains_key(name) || prepared.len() >= limits::PREPARED;
+            prepared.insert(name.clone(), (!known).then(|| operation.clone()));
+            talk.undefine(Some(name.as_bytes()));
+        }
+        // The target may refuse to forget, so names stay blurred rather than free.
+        for name in &facts.deallocates {
+            match name {
+                Some(name) => {
+                    prepared.insert(name.clone(), None);
+                    talk.undefine(Some(name.as_bytes()));
+                }
+                None => {
+                    prepared.values_mut().for_each(|operation| *operation = None);
+                    talk.undefine(None);
+                }
+            }
+        }
+    }
+
+    /// A prepared statement or portal can be reached from SQL later, by EXECUTE or FETCH: what went
+    /// into its computed columns is remembered for then.
+    pub fn note_computed(&self, judged: &Judged) {
+        let computed = &judged.facts.computed;
+        if !computed.is_empty() && !computed.is_subset(&self.deferred.borrow()) {
+            self.deferred.borrow_mut().extend(computed.iter().cloned());
+        }
+    }
+
+    /// The protocol used a statement's name: what SQL's EXECUTE of it would run is not known.
+    pub fn blur_name(&self, name: &[u8]) {
+        if name.is_empty() {
+            return;
+        }
+        let name = String::from_utf8_lossy(name).into_owned();
+        let mut prepared = self.sql_prepared.borrow_mut();
+        if prepared.len() < limits::PREPARED || prepared.contains_key(&name) {
+            prepared.insert(name, None);
+        }
+    }
+
+    /// A refusal of Weir's own, asked about and recorded like any other.
+    pub fn refuse_own(&self, what: &'static str, refusal: Refusal, code: &'static str) -> Asking {
+        let judged = self.judge_unknown(what);
+        let (id, seq) = self.next_exchange();
+        let now = now_us();
+        let entry = Entry::Asked(Asked {
+            exchange: id,
+            flow: self.flow,
+            seq,
+            asked_us: now,
+            decided_us: now,
+            statement: judged.text.clone(),
+            fingerprint: None,
+            parameters: Vec::new(),
+            operation: judged.operation.clone(),
+            decision: Arc::new(Decision {
+                verdict: Verdict::Deny(refusal.clone()),
+                policies: vec![refusal.rule.clone()],
+                shadow: Vec::new(),
+                policy_hash: judged.decision.policy_hash.clone(),
+            }),
+            hold: None,
+            approver: None,
+            forwarded: false,
+            reason: Some(refusal.message.clone()),
+        });
+        let exchange = self.exchange(id, judged, false, Some((refusal, code)));
+        Asking { exchange, entry }
+    }
+}
+
+fn unrecorded(reason: String) -> Refusal {
+    Refusal {
+        rule: "weir.unrecorded".to_owned(),
+        message: format!("refused because it can't be put on record: {reason}"),
+        instead: "wait; the operator of Weir has to mend the record first".to_owned(),
+    }
+}
+
+/// Parameters as the record and approvers see them, with findings masked.
+pub fn shown(lane: &Lane, parameters: &[Option<Vec<u8>>]) -> Vec<Option<String>> {
+    if parameters.is_empty() {
+        return Vec::new();
+    }
+    let rules = super::shape::rules(lane);
+    let show = |value: &Vec<u8>| {
+        let text = String::from_utf8_lossy(value);
+        lane.services.masker.text(&rules, &text).unwrap_or_else(|| text.into_owned())
+    };
+    parameters.iter().map(|value| value.as_ref().map(show)).collect()
+}

@@ -1,0 +1,121 @@
+//! Cancel requests: a client gets a key of Weir's own, and Weir knows whose statement it means.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::Notify;
+use weir_model::SessionId;
+use weir_wire::postgres::startup;
+
+use crate::flow::{dial, services};
+
+/// What a client is told to cancel with.
+#[derive(Clone)]
+pub struct CancelKey {
+    /// A number, like a process id.
+    pub pid: u32,
+    /// 4 bytes in protocol 3.0, 32 in 3.2.
+    pub key: Vec<u8>,
+}
+
+impl CancelKey {
+    /// A fresh key for a client of a minor version; one that was negotiated down gets the old form.
+    pub fn new(minor: u16, negotiated: bool) -> Self {
+        let random = [services::random().to_ne_bytes(), services::random().to_ne_bytes()].concat();
+        let length = if minor >= 2 && !negotiated { 32 } else { 4 };
+        let pid = (services::random() as u32) & 0x7fff_ffff;
+        Self { pid, key: random.into_iter().take(length).collect() }
+    }
+}
+
+/// How the target itself is told.
+#[derive(Clone)]
+pub struct CancelTarget {
+    /// Where.
+    pub address: SocketAddr,
+    /// Its backend's number.
+    pub pid: u32,
+    /// Its backend's key.
+    pub key: Vec<u8>,
+}
+
+struct Cancellable {
+    session: SessionId,
+    target: Option<CancelTarget>,
+    interrupt: Arc<Notify>,
+}
+
+type Table = Arc<Mutex<HashMap<(u32, Vec<u8>), Cancellable>>>;
+
+/// All connections that can be cancelled.
+#[derive(Clone, Default)]
+pub struct CancelKeys {
+    table: Table,
+}
+
+/// One connection's entry; dropping it takes it out.
+pub struct Registered {
+    table: Table,
+    id: (u32, Vec<u8>),
+    interrupt: Arc<Notify>,
+}
+
+impl Registered {
+    /// Rings when this connection's statement is to be cancelled.
+    pub fn interrupt(&self) -> Arc<Notify> {
+        self.interrupt.clone()
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+impl CancelKeys {
+    /// Registers a connection.
+    pub fn register(
+        &self,
+        session: SessionId,
+        key: CancelKey,
+        target: Option<CancelTarget>,
+    ) -> Registered {
+        let interrupt = Arc::new(Notify::new());
+        let id = (key.pid, key.key);
+        let entry = Cancellable { session, target, interrupt: interrupt.clone() };
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), entry);
+        Registered { table: self.table.clone(), id, interrupt }
+    }
+
+    /// Cancels what a connection of the same session is doing; whether there was one.
+    pub async fn cancel(&self, session: SessionId, pid: u32, key: &[u8]) -> bool {
+        let target = {
+            let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(found) = table.get(&(pid, key.to_vec())) else { return false };
+            if found.session != session {
+                return false;
+            }
+            // No waiter, no wake-up: a statement that is not held must not be hit later.
+            found.interrupt.notify_waiters();
+            found.target.clone()
+        };
+        let Some(target) = target else { return true };
+        let mut out = Vec::new();
+        if startup::encode_cancel(target.pid, &target.key, &mut out).is_err() {
+            return false;
+        }
+        let sent = async {
+            let mut stream = dial::dial(&[target.address]).await?;
+            stream.write_all(&out).await?;
+            // The server closes when it has acted; then the client may believe it too.
+            let mut rest = Vec::new();
+            let wait = std::time::Duration::from_secs(5);
+            let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest);
+            tokio::time::timeout(wait, read).await.map_err(std::io::Error::from)?
+        };
+        sent.await.is_ok()
+    }
+}

@@ -1,0 +1,348 @@
+//! What the two directions of one PostgreSQL connection share. Both are futures of one task, so
+//! cells are enough; no borrow lasts across an await.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, watch};
+use weir_classify::{Facts, SqlState};
+use weir_model::entry::Answered;
+use weir_model::{Caller, Decision, Entry, ExchangeId, FlowId, Operation, Refusal, Target};
+use weir_wire::postgres::build::{self, ErrorFields, Severity};
+use weir_wire::postgres::conversation::{Conversation, Portal};
+
+use super::shape::Shape;
+use super::startup::Start;
+use crate::config::TargetConfig;
+use crate::driver::stream::Side;
+use crate::flow::Flow;
+use crate::flow::gate::Gate;
+use crate::flow::services::{Services, Session, now_ms, now_us, random};
+
+/// A statement, classified and decided on.
+pub struct Judged {
+    /// Its exact bytes.
+    pub bytes: Arc<[u8]>,
+    /// The same for people.
+    pub text: Arc<str>,
+    /// What the classifier found.
+    pub facts: Facts,
+    /// What it means, prepared statements resolved.
+    pub operation: Arc<Operation>,
+    /// What policy says.
+    pub decision: Arc<Decision>,
+    /// The shape of its result, as it was last.
+    pub shape: RefCell<Option<super::shape::Known>>,
+}
+
+/// One operation on its way: what its answer needs to know.
+pub struct Exchange {
+    /// Its identifier.
+    pub id: ExchangeId,
+    /// What was asked.
+    pub judged: Rc<Judged>,
+    /// A Parse: nothing runs yet.
+    pub prepare: bool,
+    /// Why it was replaced by a message that errors.
+    pub refusal: Option<(Refusal, &'static str)>,
+    /// When it was forwarded.
+    pub forwarded_us: Cell<Option<i64>>,
+    /// When its answer began.
+    pub first_us: Cell<Option<i64>>,
+    /// Rows delivered.
+    pub rows: Cell<u64>,
+    /// Rows changed.
+    pub affected: Cell<Option<u64>>,
+    /// SQLSTATE.
+    pub error_code: RefCell<Option<String>>,
+    /// Cells masked.
+    pub masked: RefCell<BTreeMap<String, u64>>,
+    /// Whether its end is on record.
+    pub answered: Cell<bool>,
+    /// Whether the client may ask for more of it.
+    pub suspended: Cell<bool>,
+    /// Parts recorded.
+    pub parts: Cell<u32>,
+    /// The shape of the rows that are coming.
+    pub shape: RefCell<Option<Rc<Shape>>>,
+}
+
+impl Exchange {
+    /// The entry that ends it.
+    pub fn answered(&self, flow: FlowId, status: &str) -> Answered {
+        self.answered.set(true);
+        Answered {
+            exchange: self.id,
+            flow,
+            forwarded_us: self.forwarded_us.get(),
+            first_us: self.first_us.get(),
+            done_us: now_us(),
+            status: status.to_owned(),
+            error_code: self.error_code.borrow().clone(),
+            rows: self.rows.get(),
+            affected: self.affected.get(),
+            masked: std::mem::take(&mut *self.masked.borrow_mut()),
+        }
+    }
+}
+
+/// The conversation with this driver's own values.
+pub type Talk = Conversation<Rc<Judged>, Rc<Exchange>, Rc<Shape>>;
+/// A portal of it.
+pub type Lot = Portal<Rc<Judged>, Rc<Exchange>, Rc<Shape>>;
+
+/// What the two directions share.
+pub struct Lane {
+    /// Everything that flows share.
+    pub services: Arc<Services>,
+    /// The session.
+    pub session: Arc<Session>,
+    /// Who asks.
+    pub caller: Caller,
+    /// Of whom.
+    pub target: Arc<Target>,
+    /// The target's configuration.
+    pub config: TargetConfig,
+    /// The flow.
+    pub flow: FlowId,
+    /// The database.
+    pub database: String,
+    /// The original destination.
+    pub original: std::net::SocketAddr,
+    /// The way to the record.
+    pub gate: Gate,
+    /// What was said, what is expected.
+    pub talk: RefCell<Talk>,
+    /// What the target says of its lexer.
+    pub state: Cell<LexerState>,
+    /// Rings when the conversation got further.
+    pub progress: Notify,
+    /// Messages for the client that are no answers.
+    pub aside: RefCell<Vec<u8>>,
+    /// Rings when there are any.
+    pub aside_waits: Notify,
+    /// Rings when the client asks to cancel.
+    pub interrupt: Arc<Notify>,
+    /// Changes whenever a description may be stale.
+    pub epoch: Cell<u64>,
+    /// A statement that changes the schema is on its way, and its transaction has not ended yet.
+    pub schema_changes: Cell<bool>,
+    /// Inputs of computed columns of cursors and SQL-prepared statements.
+    pub deferred: RefCell<BTreeSet<String>>,
+    /// Operations of SQL-prepared statements; `None` means more than one thing.
+    pub sql_prepared: RefCell<HashMap<String, Option<Arc<Operation>>>>,
+    /// Exchanges whose end is not on record yet.
+    pub open: RefCell<Vec<Rc<Exchange>>>,
+    /// When `open` is looked through again.
+    sweep_at: Cell<usize>,
+    /// Statements judged before.
+    pub judged: RefCell<super::ask::Cache>,
+    /// How findings are hidden, under which policy.
+    pub rules: RefCell<Option<(Arc<str>, weir_mask::ContentRules)>>,
+    /// The catalogue as it was last read.
+    pub catalogue: RefCell<Arc<super::catalogue::Catalogue>>,
+    /// Bytes from the client.
+    pub bytes_in: Cell<u64>,
+    /// Bytes to the client.
+    pub bytes_out: Cell<u64>,
+    ended: RefCell<watch::Receiver<Option<String>>>,
+    ids: (u128, Cell<u64>),
+}
+
+/// The settings that change how the target reads SQL.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct LexerState {
+    /// `standard_conforming_strings`.
+    pub conforming: bool,
+    /// Whether no byte of a multibyte character can be taken for a quote or backslash.
+    pub safe_encoding: bool,
+}
+
+impl LexerState {
+    /// The classifier's own form.
+    pub fn sql(self) -> SqlState {
+        SqlState { standard_conforming_strings: self.conforming, safe_encoding: self.safe_encoding }
+    }
+
+    /// Learns from a ParameterStatus; whether anything changed.
+    pub fn learn(&mut self, name: &[u8], value: &[u8]) -> bool {
+        let before = *self;
+        match name {
+            // Once unsafe, always: a change back may be overtaken by what was read before it.
+            b"standard_conforming_strings" => self.conforming &= value == b"on",
+            b"client_encoding" => self.safe_encoding &= is_safe(value),
+            _ => {}
+        }
+        before != *self
+    }
+}
+
+/// Whether no byte of a character in an encoding looks like a quote or a backslash. PostgreSQL's
+/// client-only encodings (`PG_ENCODING_BE_LAST` in pg_wchar.h) have such trail bytes. Names are
+/// compared as the server does (`clean_encoding_name`): letters and digits alone, in one case.
+pub fn is_safe(encoding: &[u8]) -> bool {
+    let plain = encoding.iter().filter(|byte| byte.is_ascii_alphanumeric());
+    let plain: Vec<u8> = plain.map(u8::to_ascii_uppercase).collect();
+    let safe = [b"UTF8".as_slice(), b"UNICODE", b"SQLASCII", b"LATIN1", b"LATIN9", b"WIN1252"];
+    safe.contains(&plain.as_slice())
+}
+
+impl Lane {
+    /// A lane that just logged in.
+    pub fn new(
+        flow: &Flow,
+        config: &TargetConfig,
+        start: Start,
+        settings: &[(Vec<u8>, Vec<u8>)],
+        interrupt: Arc<Notify>,
+    ) -> Self {
+        let mut state = LexerState { conforming: true, safe_encoding: true };
+        for (name, value) in settings {
+            state.learn(name, value);
+        }
+        let parameters = start.upstream_parameters(config, None);
+        let database = parameters.iter().find(|(name, _)| name == b"database");
+        let database = database.map(|(_, value)| String::from_utf8_lossy(value).into_owned());
+        Self {
+            services: flow.services.clone(),
+            session: flow.session.clone(),
+            caller: flow.caller.clone(),
+            target: flow.target.clone(),
+            config: config.clone(),
+            flow: flow.id,
+            database: database.unwrap_or_default(),
+            original: flow.original,
+            gate: flow.gate.clone(),
+            talk: RefCell::default(),
+            state: Cell::new(state),
+            progress: Notify::new(),
+            aside: RefCell::default(),
+            aside_waits: Notify::new(),
+            interrupt,
+            epoch: Cell::new(0),
+            schema_changes: Cell::new(false),
+            deferred: RefCell::default(),
+            sql_prepared: RefCell::default(),
+            open: RefCell::default(),
+            sweep_at: Cell::new(64),
+            judged: RefCell::default(),
+            rules: RefCell::default(),
+            catalogue: RefCell::default(),
+            bytes_in: Cell::new(0),
+            bytes_out: Cell::new(0),
+            ended: RefCell::new(flow.session.ended.subscribe()),
+            ids: (random(), Cell::new(0)),
+        }
+    }
+
+    /// Waits until the session ends; says why.
+    pub async fn ended(&self) -> String {
+        let mut ended = self.ended.borrow().clone();
+        let reason = ended.wait_for(Option::is_some).await;
+        let reason = reason.ok().and_then(|reason| reason.clone());
+        format!("session ended: {}", reason.unwrap_or_default())
+    }
+
+    /// The next exchange's identifier and place in the flow.
+    pub fn next_exchange(&self) -> (ExchangeId, u64) {
+        let seq = self.ids.1.get();
+        self.ids.1.set(seq + 1);
+        let random = self.ids.0.wrapping_add(u128::from(seq));
+        (ExchangeId::from_parts(now_ms(), random), seq)
+    }
+
+    /// Registers an exchange whose end must come on record.
+    pub fn exchange(
+        &self,
+        id: ExchangeId,
+        judged: Rc<Judged>,
+        prepare: bool,
+        refusal: Option<(Refusal, &'static str)>,
+    ) -> Rc<Exchange> {
+        let exchange = Rc::new(Exchange {
+            id,
+            judged,
+            prepare,
+            refusal,
+            forwarded_us: Cell::new(None),
+            first_us: Cell::new(None),
+            rows: Cell::new(0),
+            affected: Cell::new(None),
+            error_code: RefCell::default(),
+            masked: RefCell::default(),
+            answered: Cell::new(false),
+            suspended: Cell::new(false),
+            parts: Cell::new(0),
+            shape: RefCell::default(),
+        });
+        let mut open = self.open.borrow_mut();
+        // Doubling keeps this linear, however deep a client pipelines.
+        if open.len() >= self.sweep_at.get() {
+            open.retain(|exchange| !exchange.answered.get());
+            self.sweep_at.set((open.len() * 2).max(64));
+        }
+        open.push(exchange.clone());
+        exchange
+    }
+
+    /// The catalogue's and the session's age together: descriptions of another age are stale.
+    pub fn age(&self) -> u64 {
+        let catalogue = self.services.catalogues.version(&self.config.name);
+        catalogue.wrapping_mul(1 << 32).wrapping_add(self.epoch.get())
+    }
+
+    /// Something changed that descriptions may depend on.
+    pub fn grow_older(&self) {
+        self.epoch.set(self.epoch.get() + 1);
+    }
+
+    /// Tells the client something that is no answer.
+    pub fn notice(&self, message: String, hint: Option<String>) {
+        let fields =
+            ErrorFields { severity: Severity::Notice, code: "00000", message, detail: None, hint };
+        build::notice(&fields, &mut self.aside.borrow_mut());
+        self.aside_waits.notify_one();
+    }
+
+    /// Bytes from and to the client.
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.bytes_in.get(), self.bytes_out.get())
+    }
+
+    /// Ends both sides, and puts on record what will not be answered any more.
+    pub async fn close(&self, target: &Side, client: &Side) {
+        let mut goodbye = Vec::new();
+        build::terminate(&mut goodbye);
+        for closing in [target.write(&goodbye).await, target.shutdown().await] {
+            if let Err(error) = closing {
+                tracing::trace!(%error, "leaving a target that is gone already");
+            }
+        }
+        if let Err(error) = client.shutdown().await {
+            tracing::trace!(%error, "leaving a client that is gone already");
+        }
+        let open = std::mem::take(&mut *self.open.borrow_mut());
+        let ends: Vec<Entry> = open
+            .iter()
+            .filter(|exchange| !exchange.answered.get())
+            .map(|exchange| Entry::Answered(exchange.answered(self.flow, "aborted")))
+            .collect();
+        let items: Vec<(&Entry, &[u8])> = ends.iter().map(|entry| (entry, &[][..])).collect();
+        if let Err(error) = self.gate.record(&items).await {
+            tracing::error!(flow = %self.flow, %error, "recording unanswered requests");
+        }
+    }
+}
+
+/// The statement that a description is of.
+pub fn of_whom(
+    of: &weir_wire::postgres::conversation::Described<Rc<Judged>, Rc<Exchange>, Rc<Shape>>,
+) -> Rc<Judged> {
+    use weir_wire::postgres::conversation::Described;
+    match of {
+        Described::Statement(prepared, _) => prepared.statement.clone(),
+        Described::Portal(portal) => portal.exchange.judged.clone(),
+    }
+}

@@ -1,0 +1,226 @@
+//! PostgreSQL: start-up and log-in, then two directions that share one conversation.
+
+pub mod answer;
+pub mod ask;
+pub mod cancel;
+pub mod catalogue;
+pub mod delivery;
+pub mod hold;
+pub mod lane;
+pub mod login;
+pub mod request;
+pub mod scram;
+pub mod shape;
+pub mod startup;
+
+use std::rc::Rc;
+
+use tokio::net::TcpStream;
+use weir_model::{Entry, Refusal, Verdict};
+use weir_wire::postgres::build::{self, ErrorFields, Severity};
+use weir_wire::postgres::refuse;
+
+use crate::config::TargetConfig;
+use crate::driver;
+use crate::driver::buffer::Buffer;
+use crate::driver::stream::Stream;
+use crate::flow::{Closing, Flow, Opening, may_connect};
+use cancel::CancelKey;
+use lane::Lane;
+use login::LoginError;
+use startup::{Begun, Start};
+
+/// Serves a PostgreSQL client.
+pub async fn serve(flow: &Flow, config: &TargetConfig, client: TcpStream) -> Closing {
+    match startup::begin(flow, Some(config), client).await {
+        Ok(Begun::Cancel { pid, key }) => {
+            let sent = flow.services.cancels.cancel(flow.session.id, pid, &key).await;
+            Closing::because(if sent { "cancel request" } else { "cancel request for nobody" })
+        }
+        Ok(Begun::Start(stream, buffer, start)) => {
+            converse(flow, config, stream, buffer, start).await
+        }
+        Err(why) => {
+            if let Err(error) = flow.open(Opening::default()).await {
+                tracing::error!(flow = %flow.id, %error, "recording a flow");
+            }
+            Closing::because(format!("start-up: {why}"))
+        }
+    }
+}
+
+/// Refuses a client in its own protocol before anything was dialled.
+pub async fn refuse_start(flow: &Flow, client: TcpStream, refusal: &Refusal) -> Closing {
+    let closing = Closing::because(format!("refused: {}", refusal.message));
+    let opening = match startup::begin(flow, None, client).await {
+        Ok(Begun::Start(mut stream, _, start)) => {
+            fatal(&mut stream, refusal, "").await;
+            start.opening(stream_is_tls(&stream), None)
+        }
+        Ok(Begun::Cancel { .. }) | Err(_) => Opening::default(),
+    };
+    if let Err(error) = flow.open(opening).await {
+        tracing::error!(flow = %flow.id, %error, "recording a flow");
+    }
+    closing
+}
+
+fn stream_is_tls(stream: &Stream) -> bool {
+    !matches!(stream, Stream::Plain(_))
+}
+
+async fn fatal(stream: &mut Stream, refusal: &Refusal, policy_hash: &str) {
+    let mut fields = refuse::refusal(refusal, policy_hash);
+    fields.severity = Severity::Fatal;
+    send_error(stream, &fields).await;
+}
+
+async fn send_error(stream: &mut Stream, fields: &ErrorFields) {
+    let mut out = Vec::new();
+    build::error_response(fields, &mut out);
+    if let Err(error) = stream.write(&out).await {
+        tracing::debug!(%error, "telling a client why");
+    }
+}
+
+async fn converse(
+    flow: &Flow,
+    config: &TargetConfig,
+    mut client: Stream,
+    buffer: Buffer,
+    start: Start,
+) -> Closing {
+    let credential = match login::credential(flow, config) {
+        Ok(credential) => credential,
+        Err(error) => {
+            let refusal = unavailable("weir.credential", error.to_string());
+            fatal(&mut client, &refusal, "").await;
+            return Closing::because(refusal.message);
+        }
+    };
+    let upstream_user = credential.as_ref().map(|credential| credential.user.clone());
+    let opening = start.opening(stream_is_tls(&client), upstream_user);
+    if let Err(error) = flow.open(opening).await {
+        fatal(&mut client, &unrecorded(&error), "").await;
+        return Closing::because(format!("refused: {error}"));
+    }
+    let decision = may_connect(flow);
+    if decision.verdict != Verdict::Allow {
+        return refuse_connection(flow, client, decision).await;
+    }
+    if let Some(refusal) = start.refusal() {
+        fatal(&mut client, &refusal, flow.live.policy.hash()).await;
+        return Closing::because(format!("refused: {}", refusal.message));
+    }
+    let parameters = start.upstream_parameters(config, credential.as_ref());
+    let upstream =
+        login::log_in(config, credential.as_ref(), flow.original, start.minor, &parameters).await;
+    let upstream = match upstream {
+        Ok(upstream) => upstream,
+        Err(LoginError::Target(message)) => {
+            if let Err(error) = client.write(&message).await {
+                tracing::debug!(%error, "telling a client why");
+            }
+            return Closing::because("the target refused the log-in");
+        }
+        Err(error) => {
+            let fields = ErrorFields {
+                severity: Severity::Fatal,
+                code: "08006",
+                message: format!("target {}: {error}", config.name),
+                detail: None,
+                hint: Some("the target can't be reached; try again later".to_owned()),
+            };
+            send_error(&mut client, &fields).await;
+            return Closing::because(format!("log-in: {error}"));
+        }
+    };
+    run(flow, config, client, buffer, start, upstream).await
+}
+
+async fn refuse_connection(
+    flow: &Flow,
+    mut client: Stream,
+    decision: weir_model::Decision,
+) -> Closing {
+    let refusal = match &decision.verdict {
+        Verdict::Deny(refusal) => refusal.clone(),
+        Verdict::Hold(terms) => Refusal {
+            rule: decision.policies.join(", "),
+            message: format!("connections can't be held: {}", terms.message),
+            instead: terms.instead.clone(),
+        },
+        Verdict::Allow => unavailable("weir.connect", "not allowed".to_owned()),
+    };
+    let hash = decision.policy_hash.clone();
+    let asked = driver::asked(flow, &flow.target, decision, false, Some(refusal.message.clone()));
+    if let Err(error) = flow.gate.note(&Entry::Asked(asked)).await {
+        tracing::error!(flow = %flow.id, %error, "recording a refused connection");
+    }
+    fatal(&mut client, &refusal, &hash).await;
+    Closing::because(format!("refused: {}", refusal.message))
+}
+
+async fn run(
+    flow: &Flow,
+    config: &TargetConfig,
+    mut client: Stream,
+    buffer: Buffer,
+    start: Start,
+    upstream: login::Upstream,
+) -> Closing {
+    let key = CancelKey::new(start.minor, upstream.negotiated.is_some());
+    let mut greeting = Vec::new();
+    if let Some(negotiated) = &upstream.negotiated {
+        greeting.extend_from_slice(negotiated);
+    }
+    build::authentication_ok(&mut greeting);
+    greeting.extend_from_slice(&upstream.greeting);
+    if build::backend_key_data(key.pid, &key.key, &mut greeting).is_err() {
+        return Closing::because("making a cancel key");
+    }
+    build::ready_for_query(upstream.transaction, &mut greeting);
+    if let Err(error) = client.write(&greeting).await {
+        return Closing::because(format!("client: {error}"));
+    }
+    let cancel = flow.services.cancels.register(flow.session.id, key, upstream.cancel_target());
+    let lane = Rc::new(Lane::new(flow, config, start, &upstream.settings, cancel.interrupt()));
+    catalogue::refresh(&lane).await;
+    let (client_read, client_write) = client.share();
+    let (target_read, target_write) = upstream.stream.share();
+    let requests = request::pump(&lane, client_read.clone(), buffer, target_write.clone());
+    let answers = answer::pump(&lane, target_read, upstream.buffer, client_write.clone());
+    let reason = tokio::select! {
+        reason = requests => reason,
+        reason = answers => reason,
+        reason = lane.ended() => {
+            let refusal = unavailable("weir.session-ended", reason.clone());
+            let mut out = Vec::new();
+            let mut fields = refuse::refusal(&refusal, "");
+            fields.severity = Severity::Fatal;
+            fields.code = "57P01";
+            build::error_response(&fields, &mut out);
+            if let Err(error) = client_write.write(&out).await {
+                tracing::debug!(%error, "telling a client why");
+            }
+            reason
+        }
+    };
+    drop(cancel);
+    lane.close(&target_write, &client_write).await;
+    let (bytes_in, bytes_out) = lane.bytes();
+    Closing { reason, bytes_in, bytes_out }
+}
+
+fn unavailable(rule: &str, message: String) -> Refusal {
+    Refusal { rule: rule.to_owned(), message, instead: String::new() }
+}
+
+/// The refusal of everything while the record can't be written.
+pub fn unrecorded(error: &crate::record::RecordError) -> Refusal {
+    Refusal {
+        rule: "weir.unrecorded".to_owned(),
+        message: format!("refused because it can't be put on record: {error}"),
+        instead: "wait; the operator of Weir has to mend the record first".to_owned(),
+    }
+}

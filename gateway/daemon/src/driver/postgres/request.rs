@@ -1,0 +1,353 @@
+//! The client's direction: every message is passed by the closed list, asked about, or refused.
+
+use std::rc::Rc;
+
+use weir_model::entry::{AnswerPart, PartKind};
+use weir_model::{Entry, Flag, Refusal, limits};
+use weir_wire::WireError;
+use weir_wire::postgres::build::{self, ErrorFields, Severity};
+use weir_wire::postgres::conversation::{ClientStep, Portal};
+use weir_wire::postgres::frontend::{self, Frontend, Kind};
+use weir_wire::postgres::{Frame, Side as From, frame, refuse};
+
+use super::ask::{Asking, Phase};
+use super::lane::{Exchange, Judged, Lane};
+use crate::driver::buffer::Buffer;
+use crate::driver::stream::Side;
+use crate::flow::gate::{Burst, Permit};
+use crate::flow::services::now_us;
+use crate::record::RecordError;
+
+/// Why the direction ended.
+enum End {
+    Client(String),
+    Target(String),
+    Wire(WireError),
+    Record(RecordError),
+    Goodbye,
+}
+
+impl std::convert::From<WireError> for End {
+    fn from(error: WireError) -> Self {
+        Self::Wire(error)
+    }
+}
+
+/// Pumps requests until one side is gone; says why.
+pub async fn pump(lane: &Lane, client: Side, buffer: Buffer, target: Side) -> String {
+    let mut requests = Requests { lane, client, target, buffer, burst: Burst::default() };
+    let end = loop {
+        if let Err(end) = requests.turn().await {
+            break end;
+        }
+    };
+    match end {
+        End::Goodbye => "client closed".to_owned(),
+        End::Client(why) => format!("client: {why}"),
+        End::Target(why) => format!("target: {why}"),
+        End::Wire(error) => {
+            requests.complain("08P01", format!("protocol violation: {error}")).await;
+            format!("protocol violation by the client: {error}")
+        }
+        End::Record(error) => {
+            let refusal = super::unrecorded(&error);
+            requests.complain("53100", refusal.message.clone()).await;
+            refusal.message
+        }
+    }
+}
+
+struct Requests<'a> {
+    lane: &'a Lane,
+    client: Side,
+    target: Side,
+    buffer: Buffer,
+    burst: Burst,
+}
+
+impl Requests<'_> {
+    /// Handles all whole messages that are there, forwards them, and reads more.
+    async fn turn(&mut self) -> Result<(), End> {
+        let wanted = loop {
+            let found = frame::peek(self.buffer.unread(), From::Client)?;
+            let Some(Frame { len, .. }) = found else { break 1 };
+            if len > limits::MESSAGE_BYTES {
+                let what = "a request that is too long";
+                return Err(WireError::Unexpected { what }.into());
+            }
+            let have = self.buffer.unread().len();
+            if have < len {
+                break len - have;
+            }
+            self.wait_for_copy().await?;
+            // The buffer steps aside, so that its bytes can be read while the rest is changed.
+            let mut buffer = std::mem::take(&mut self.buffer);
+            let message = buffer.unread().get(..len).unwrap_or_default();
+            let handled = self.message(message).await;
+            buffer.consume(len);
+            self.buffer = buffer;
+            handled?;
+            if self.burst.len() > limits::READ_BYTES {
+                self.forward().await?;
+            }
+        };
+        self.forward().await?;
+        match self.client.read(&mut self.buffer, wanted).await {
+            Ok(0) => Err(End::Goodbye),
+            Ok(count) => {
+                let bytes = &self.lane.bytes_in;
+                bytes.set(bytes.get() + count as u64);
+                Ok(())
+            }
+            Err(error) => Err(End::Client(error.to_string())),
+        }
+    }
+
+    /// While the target may be about to take messages as COPY data, nothing overtakes.
+    async fn wait_for_copy(&mut self) -> Result<(), End> {
+        while self.lane.talk.borrow_mut().must_wait() {
+            self.forward().await?;
+            self.lane.progress.notified().await;
+        }
+        Ok(())
+    }
+
+    async fn message(&mut self, message: &[u8]) -> Result<(), End> {
+        let parsed = frontend::parse(message)?;
+        let age = self.lane.age();
+        let step = self.lane.talk.borrow_mut().client(&parsed, age)?;
+        match step {
+            ClientStep::Pass => {
+                if let Frontend::Close { kind: Kind::Statement, name } = &parsed {
+                    self.lane.blur_name(name);
+                }
+                self.burst.pass(message);
+            }
+            ClientStep::Drop => {}
+            ClientStep::CopyIn(exchange) => self.copy_in(&exchange, message),
+            ClientStep::Query(text) => self.query(text, message).await?,
+            ClientStep::Parse { name, text } => self.parse(&parsed, name, text, message).await?,
+            ClientStep::Bind { prepared, portal, formats, parameters, result_formats } => {
+                let values: Vec<Option<Vec<u8>>> =
+                    parameters.iter().map(|value| value.map(<[u8]>::to_vec)).collect();
+                let shown = shown_parameters(&values, &|place| formats.of(place).unwrap_or(0));
+                // Decided again at each execution: the policy may be another by now.
+                let judged = self.lane.judge(&prepared.statement.bytes);
+                let judged = self.lane.guard(judged).await;
+                let asking = self.ask(judged, shown, Phase::Run).await?;
+                if self.goes_on(&asking, false, refuse::substitute_execute)? {
+                    let exchange = asking.exchange.clone();
+                    let formats = result_formats.iter().collect();
+                    let lot = Portal::new(prepared, exchange, formats, self.lane.age());
+                    self.lane.talk.borrow_mut().forward_bind(portal, lot)?;
+                    self.go(asking, message);
+                }
+            }
+            ClientStep::BindUnknown => self.unknown_name("Bind", "26000", "prepared statement")?,
+            ClientStep::ExecuteUnknown => self.unknown_name("Execute", "34000", "portal")?,
+            ClientStep::Execute { portal, inject } => {
+                self.execute(&parsed, portal, inject, message)?
+            }
+            ClientStep::Function => self.function(message).await?,
+            ClientStep::Terminate => {
+                self.forward().await?;
+                return Err(End::Goodbye);
+            }
+        }
+        Ok(())
+    }
+
+    async fn query(&mut self, text: &[u8], message: &[u8]) -> Result<(), End> {
+        let judged = self.lane.guard(self.lane.judge(text)).await;
+        let asking = self.ask(judged, Vec::new(), Phase::Run).await?;
+        if self.goes_on(&asking, true, refuse::substitute_query)? {
+            let copies = may_copy_in(&asking.exchange.judged);
+            let exchange = asking.exchange.clone();
+            self.lane.talk.borrow_mut().forward_query(exchange, copies)?;
+            self.go(asking, message);
+        }
+        Ok(())
+    }
+
+    async fn parse(
+        &mut self,
+        parsed: &Frontend<'_>,
+        name: &[u8],
+        text: &[u8],
+        message: &[u8],
+    ) -> Result<(), End> {
+        let judged = self.lane.guard(self.lane.judge(text)).await;
+        let asking = self.ask(judged.clone(), Vec::new(), Phase::Prepare).await?;
+        let types: Vec<u32> = match parsed {
+            Frontend::Parse { types, .. } => types.iter().collect(),
+            _ => Vec::new(),
+        };
+        if self.goes_on(&asking, false, |out| refuse::substitute_parse(name, types, out))? {
+            let exchange = asking.exchange.clone();
+            self.lane.talk.borrow_mut().forward_parse(name, judged, exchange)?;
+            self.lane.blur_name(name);
+            self.go(asking, message);
+        }
+        Ok(())
+    }
+
+    fn execute(
+        &mut self,
+        parsed: &Frontend<'_>,
+        portal: Rc<super::lane::Lot>,
+        inject: bool,
+        message: &[u8],
+    ) -> Result<(), End> {
+        let copies = may_copy_in(&portal.exchange.judged);
+        let name = match parsed {
+            Frontend::Execute { portal, .. } => *portal,
+            _ => &[],
+        };
+        if inject {
+            let mut describe = Vec::new();
+            build::describe(Kind::Portal, name, &mut describe)?;
+            self.burst.pass(&describe);
+        }
+        self.lane.talk.borrow_mut().forward_execute(portal, inject, copies)?;
+        self.burst.pass(message);
+        if copies {
+            self.burst.make(build::flush);
+        }
+        Ok(())
+    }
+
+    async fn function(&mut self, message: &[u8]) -> Result<(), End> {
+        let judged = self.lane.judge_unknown("FunctionCall");
+        let asking = self.ask(judged, Vec::new(), Phase::Run).await?;
+        let substitute = |out: &mut Vec<u8>| {
+            refuse::substitute_function_call(out);
+            Ok(())
+        };
+        if self.goes_on(&asking, true, substitute)? {
+            let exchange = asking.exchange.clone();
+            self.lane.talk.borrow_mut().forward_function(exchange)?;
+            self.go(asking, message);
+        }
+        Ok(())
+    }
+
+    /// A name that Weir does not know may be known to the target from SQL; what stands behind it
+    /// was never asked about under that name.
+    fn unknown_name(
+        &mut self,
+        what: &'static str,
+        code: &'static str,
+        kind: &str,
+    ) -> Result<(), End> {
+        let refusal = Refusal {
+            rule: "weir.unknown-name".to_owned(),
+            message: format!("{kind} does not exist here"),
+            instead: format!("make the {kind} by the protocol, not by SQL"),
+        };
+        let asking = self.lane.refuse_own(what, refusal, code);
+        self.goes_on(&asking, false, refuse::substitute_execute)?;
+        Ok(())
+    }
+
+    /// Asks; what was asked before goes on its way first if this one has to wait.
+    async fn ask(
+        &mut self,
+        judged: Rc<Judged>,
+        parameters: Vec<Option<Vec<u8>>>,
+        phase: Phase,
+    ) -> Result<Asking, End> {
+        let waits = matches!(judged.decision.verdict, weir_model::Verdict::Hold(_));
+        if waits && phase == Phase::Run {
+            self.forward().await?;
+        }
+        Ok(self.lane.ask(judged, parameters, phase, &self.client).await)
+    }
+
+    /// Whether a request goes on; if not, its substitute does, and its refusal is on record.
+    fn goes_on(
+        &mut self,
+        asking: &Asking,
+        simple: bool,
+        substitute: impl FnOnce(&mut Vec<u8>) -> Result<(), WireError>,
+    ) -> Result<bool, End> {
+        if asking.exchange.refusal.is_none() {
+            // Before its own portal or name is noted, which it does not touch.
+            if asking.exchange.prepare {
+                self.lane.note_computed(&asking.exchange.judged);
+            } else {
+                self.lane.note_effects(&asking.exchange.judged);
+            }
+            return Ok(true);
+        }
+        self.burst.note(asking.entry.clone(), &[]);
+        let mut message = Vec::new();
+        substitute(&mut message)?;
+        self.burst.pass(&message);
+        self.lane.talk.borrow_mut().forward_refused(asking.exchange.clone(), simple)?;
+        Ok(false)
+    }
+
+    fn go(&mut self, asking: Asking, message: &[u8]) {
+        asking.exchange.forwarded_us.set(Some(now_us()));
+        self.burst.ask(asking.entry, message);
+    }
+
+    fn copy_in(&mut self, exchange: &Exchange, message: &[u8]) {
+        let part = exchange.parts.get();
+        exchange.parts.set(part + 1);
+        let entry = Entry::AnswerPart(AnswerPart {
+            exchange: exchange.id,
+            flow: self.lane.flow,
+            part,
+            at_us: now_us(),
+            kind: PartKind::CopyIn,
+            formats: Vec::new(),
+        });
+        self.burst.note(entry, message.get(5..).unwrap_or_default());
+        self.burst.pass(message);
+    }
+
+    /// Puts the burst on record, and only then sends it.
+    async fn forward(&mut self) -> Result<(), End> {
+        if self.burst.is_empty() {
+            return Ok(());
+        }
+        let burst = std::mem::take(&mut self.burst);
+        let permit: Permit = self.lane.gate.commit(burst).await.map_err(End::Record)?;
+        let sent = self.target.write(permit.bytes()).await;
+        self.burst = permit.recycle();
+        sent.map_err(|error| End::Target(error.to_string()))
+    }
+
+    async fn complain(&self, code: &'static str, message: String) {
+        let fields =
+            ErrorFields { severity: Severity::Fatal, code, message, detail: None, hint: None };
+        let mut out = Vec::new();
+        build::error_response(&fields, &mut out);
+        if let Err(error) = self.client.write(&out).await {
+            tracing::debug!(%error, "telling a client why");
+        }
+    }
+}
+
+/// Parameters as the record and a hold's binding see them; binary ones as hex.
+fn shown_parameters(
+    values: &[Option<Vec<u8>>],
+    format: &dyn Fn(usize) -> i16,
+) -> Vec<Option<Vec<u8>>> {
+    let hex = |bytes: &[u8]| {
+        let digits = bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes());
+        b"\\x".iter().copied().chain(digits).collect()
+    };
+    let shown = values.iter().enumerate().map(|(place, value)| {
+        value.as_ref().map(|bytes| if format(place) == 0 { bytes.clone() } else { hex(bytes) })
+    });
+    shown.collect()
+}
+
+/// Whether a statement may make the target ask for COPY data.
+fn may_copy_in(judged: &Judged) -> bool {
+    let operation = &judged.operation;
+    let copies = operation.verbs.iter().any(|verb| verb == "copy");
+    copies && (!operation.flags.contains(&Flag::CopyOut) || operation.flags.contains(&Flag::Multi))
+}

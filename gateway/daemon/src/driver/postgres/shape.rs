@@ -1,0 +1,299 @@
+//! The shape of a result: for each column where it comes from, and so how it is to be hidden.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use weir_mask::{Action, Column, ContentRules, DETECTORS, Masker, Outcome};
+use weir_model::{ColumnRef, Transform};
+use weir_policy::ColumnVerdict;
+use weir_wire::WireError;
+use weir_wire::postgres::DataRow;
+use weir_wire::postgres::build::RowWriter;
+use weir_wire::postgres::fields::Fields;
+use weir_wire::postgres::rows::{Field, RowDescription};
+
+use super::catalogue::{self, Catalogue, Origin};
+use super::lane::{Judged, Lane};
+use crate::flow::services::Live;
+
+/// How the rows of one result are delivered.
+pub struct Shape {
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// Nothing can be hidden in it.
+    pub is_clear: bool,
+    /// Some column is hidden whatever its value.
+    pub applies: bool,
+    rules: ContentRules,
+}
+
+impl Shape {
+    fn new(columns: Vec<Column>, rules: ContentRules) -> Self {
+        let is_clear = columns.iter().all(|column| matches!(column.action, Action::Clear));
+        let applies = columns.iter().any(|column| matches!(column.action, Action::Apply { .. }));
+        Self { columns, is_clear, applies, rules }
+    }
+
+    /// The same shape in the formats of a Bind.
+    pub fn with_formats(&self, formats: &[i16]) -> Self {
+        let format = |place: usize| match formats {
+            [] => 0,
+            [one] => *one,
+            many => many.get(place).copied().unwrap_or(1),
+        };
+        let column = |(place, column): (usize, &Column)| Column {
+            type_oid: column.type_oid,
+            format: format(place),
+            action: column.action.clone(),
+        };
+        let columns = self.columns.iter().enumerate().map(column).collect();
+        Self::new(columns, self.rules.clone())
+    }
+
+    /// The columns' formats, for whoever reads the record.
+    pub fn formats(&self) -> Vec<i16> {
+        self.columns.iter().map(|column| column.format).collect()
+    }
+
+    /// Writes a row with its findings hidden.
+    ///
+    /// # Errors
+    /// The row can't be written; nothing of it is then.
+    pub fn mask_row(
+        &self,
+        masker: &Masker,
+        row: &DataRow<'_>,
+        counts: &mut BTreeMap<String, u64>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), WireError> {
+        let start = out.len();
+        let mut cell = Vec::new();
+        let mut writer = RowWriter::begin(out);
+        let mut written = Ok(());
+        for (column, value) in self.columns.iter().zip(row.iter()) {
+            let Some(value) = value else {
+                written = writer.push(None);
+                continue;
+            };
+            cell.clear();
+            let pushed = match masker.cell(column, &self.rules, value, &mut cell, counts) {
+                Outcome::Unchanged => writer.push(Some(value)),
+                Outcome::Replaced => writer.push(Some(&cell)),
+                Outcome::Null => writer.push(None),
+            };
+            written = written.and(pushed);
+        }
+        let finished = writer.finish();
+        if let Err(error) = written.and(finished) {
+            out.truncate(start);
+            return Err(error);
+        }
+        Ok(())
+    }
+}
+
+/// How findings of each detector are hidden from this caller; asked once per policy.
+pub fn rules(lane: &Lane) -> ContentRules {
+    let live = lane.services.live();
+    if let Some((hash, rules)) = lane.rules.borrow().as_ref()
+        && hash == live.policy.hash()
+    {
+        return rules.clone();
+    }
+    let rules = asked_rules(lane, &live);
+    *lane.rules.borrow_mut() = Some((live.policy.hash().clone(), rules.clone()));
+    rules
+}
+
+fn asked_rules(lane: &Lane, live: &Live) -> ContentRules {
+    let nowhere = ColumnRef { table: String::new(), column: String::new() };
+    let rule = |detector: &&'static dyn weir_mask::Detector| {
+        let classes = [detector.class().to_owned(), detector.name().to_owned()];
+        match live.policy.column(&lane.caller.identity, &lane.target, &nowhere, &classes) {
+            ColumnVerdict::Clear => None,
+            ColumnVerdict::Mask { transform, .. } => Some(transform),
+        }
+    };
+    ContentRules { by_detector: DETECTORS.iter().map(rule).collect() }
+}
+
+/// A shape that a statement had, and under what conditions.
+pub struct Known {
+    description: Vec<u8>,
+    age: u64,
+    policy: Arc<str>,
+    deferred: usize,
+    at: Instant,
+    shape: Rc<Shape>,
+}
+
+/// The shape of a result of a statement; what it was before under the same conditions is remembered.
+///
+/// # Errors
+/// The catalogue can't be read, so origins mean nothing.
+pub async fn of(
+    lane: &Lane,
+    message: &[u8],
+    description: &RowDescription<'_>,
+    judged: &Judged,
+) -> Result<Rc<Shape>, String> {
+    let policy = lane.services.live().policy.hash().clone();
+    let (age, deferred) = (lane.age(), lane.deferred.borrow().len());
+    if let Some(known) = judged.shape.borrow().as_ref()
+        && known.age == age
+        && known.deferred == deferred
+        && known.policy == policy
+        && known.at.elapsed() < catalogue::FRESH
+        && known.description == message
+    {
+        return Ok(known.shape.clone());
+    }
+    let shape = made(lane, description, judged).await?;
+    let description = message.to_vec();
+    let known = Known { description, age, policy, deferred, at: Instant::now(), shape };
+    let shape = known.shape.clone();
+    *judged.shape.borrow_mut() = Some(known);
+    Ok(shape)
+}
+
+async fn made(
+    lane: &Lane,
+    description: &RowDescription<'_>,
+    judged: &Judged,
+) -> Result<Rc<Shape>, String> {
+    let live = lane.services.live();
+    let fields: Vec<Field<'_>> = description.iter().collect();
+    let tables = fields.iter().map(|field| field.table);
+    let catalogue = catalogue::of(lane, &live, tables).await?;
+    *lane.catalogue.borrow_mut() = catalogue.clone();
+    let mixed = computed(lane, &live, &catalogue, judged, false);
+    let stranger = computed(lane, &live, &catalogue, judged, true);
+    let columns = fields.iter().map(|field| {
+        let action = match catalogue.origin(field.table, field.column) {
+            Origin::Computed => mixed.clone().unwrap_or_else(|| content(field.type_oid)),
+            Origin::Stranger => stranger.clone().unwrap_or_else(|| content(field.type_oid)),
+            Origin::Column(column, classes) if !classes.is_empty() => {
+                hidden(lane, &live, column, classes)
+            }
+            Origin::Column(..) | Origin::System => content(field.type_oid),
+        };
+        Column { type_oid: field.type_oid, format: field.format, action }
+    });
+    Ok(Rc::new(Shape::new(columns.collect(), rules(lane))))
+}
+
+fn hidden(lane: &Lane, live: &Live, column: &ColumnRef, classes: &[String]) -> Action {
+    match live.policy.column(&lane.caller.identity, &lane.target, column, classes) {
+        ColumnVerdict::Clear => Action::Clear,
+        ColumnVerdict::Mask { transform, policy } => Action::Apply { transform, policy },
+    }
+}
+
+/// Numbers, times and the like hold nothing that a detector finds.
+fn content(type_oid: u32) -> Action {
+    // bool, int8, int2, int4, oid, xid, cid, float4, float8, date, time, timestamp(tz), interval,
+    // timetz, numeric, uuid: `pg_type.dat`.
+    const PLAIN: [u32; 17] =
+        [16, 20, 21, 23, 26, 28, 29, 700, 701, 1082, 1083, 1114, 1184, 1186, 1266, 1700, 2950];
+    if PLAIN.contains(&type_oid) { Action::Clear } else { Action::Content }
+}
+
+/// How columns without an origin are hidden: by the strictest rule of all sensitive columns that may
+/// have gone into them, or of `all` there are.
+fn computed(
+    lane: &Lane,
+    live: &Live,
+    catalogue: &Catalogue,
+    judged: &Judged,
+    all: bool,
+) -> Option<Action> {
+    let deferred = lane.deferred.borrow();
+    let facts = &judged.facts;
+    let waits = facts.deferred || judged.operation.effect == weir_model::Effect::Unknown;
+    if !all && !waits && !catalogue.touches(&judged.operation) {
+        return None;
+    }
+    let names = |name: &str| facts.computed.contains(name) || (waits && deferred.contains(name));
+    // `c.name` is a call of `name(c)` where no such column is (`ParseFuncOrColumn`).
+    let called = facts.dotted.iter().any(|name| !catalogue.has_column(name));
+    let any = all || called || names("*");
+    let strictest = catalogue
+        .classified()
+        .filter(|(column, _)| any || names(&column.column))
+        .filter_map(|(column, classes)| match hidden(lane, live, column, classes) {
+            Action::Apply { transform, policy } => Some((transform, policy)),
+            Action::Clear | Action::Content => None,
+        })
+        .max_by_key(|(transform, _)| *transform);
+    let (_, policy) = strictest?;
+    // The pseudonym of an expression would be no pseudonym of any column.
+    Some(Action::Apply { transform: Transform::Redact, policy })
+}
+
+/// A text of the target with its findings hidden, if there are any.
+pub fn clean_text(lane: &Lane, text: &[u8]) -> Option<Vec<u8>> {
+    let text = String::from_utf8_lossy(text);
+    lane.services.masker.text(&rules(lane), &text).map(String::into_bytes)
+}
+
+/// An error or notice with its findings hidden, as a whole message, if there are any. The texts of a
+/// statement that touches sensitive columns may quote their values, so those lose their quotes.
+pub fn clean_fields(
+    lane: &Lane,
+    tag: u8,
+    fields: &Fields<'_>,
+    judged: Option<&Judged>,
+) -> Option<Vec<u8>> {
+    let known = lane.catalogue.borrow().clone();
+    let touches = |judged: &Judged| known.touches(&judged.operation);
+    // A notice is nobody's answer: any statement in flight may have raised it.
+    let sensitive = match judged {
+        Some(judged) => touches(judged),
+        None => lane.open.borrow().iter().any(|exchange| touches(&exchange.judged)),
+    };
+    let mut changed = false;
+    let mut body = Vec::new();
+    for (kind, value) in fields.iter() {
+        let mut text = value.to_vec();
+        if matches!(kind, b'M' | b'D' | b'H' | b'W' | b'q') {
+            if sensitive && let Some(quiet) = unquote(&text, kind) {
+                text = quiet;
+                changed = true;
+            }
+            if let Some(clean) = clean_text(lane, &text) {
+                text = clean;
+                changed = true;
+            }
+        }
+        body.push(kind);
+        body.extend_from_slice(&text);
+        body.push(0);
+    }
+    if !changed {
+        return None;
+    }
+    body.push(0);
+    let length = u32::try_from(body.len() + 4).ok()?;
+    let mut message = vec![tag];
+    message.extend_from_slice(&length.to_be_bytes());
+    message.extend_from_slice(&body);
+    Some(message)
+}
+
+/// A text that may quote values of sensitive columns: details and contexts keep nothing, other texts
+/// lose everything between their first and their last quote.
+fn unquote(text: &[u8], kind: u8) -> Option<Vec<u8>> {
+    const HIDDEN: &[u8] = b"[hidden by weir]";
+    if matches!(kind, b'D' | b'W' | b'q') {
+        return Some(HIDDEN.to_vec());
+    }
+    let is_quote = |byte: &u8| matches!(byte, b'"' | b'\'');
+    let start = text.iter().position(is_quote)?;
+    let end = text.iter().rposition(is_quote)?;
+    let mut quiet = text.get(..start)?.to_vec();
+    quiet.extend_from_slice(HIDDEN);
+    quiet.extend_from_slice(text.get(end + 1..)?);
+    Some(quiet)
+}

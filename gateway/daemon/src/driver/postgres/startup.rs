@@ -1,0 +1,219 @@
+//! The client's start-up: TLS if it asks, a cancel request, or the parameters of a session.
+
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use weir_model::{Refusal, limits};
+use weir_wire::postgres::frame;
+use weir_wire::postgres::startup::{self, Startup};
+
+use super::lane::is_safe;
+use crate::config::TargetConfig;
+use crate::driver::buffer::Buffer;
+use crate::driver::stream::Stream;
+use crate::flow::{Flow, Opening};
+use crate::identity::Credential;
+use crate::tls::Alpn;
+
+/// Settings that say who the session is or how the target reads SQL. In `options` a part of a word
+/// counts, because that string has quoting rules of its own.
+const NOT_AT_START: [&str; 5] = [
+    "role",
+    "session_authorization",
+    "standard_conforming_strings",
+    "backslash_quote",
+    "client_encoding",
+];
+
+/// How a client began.
+pub enum Begun {
+    /// It wants to talk.
+    Start(Stream, Buffer, Start),
+    /// It wants another connection's statement cancelled.
+    Cancel {
+        /// The number that it was given.
+        pid: u32,
+        /// The key that it was given.
+        key: Vec<u8>,
+    },
+}
+
+/// The parameters of a session.
+pub struct Start {
+    /// The protocol's minor version.
+    pub minor: u16,
+    /// Names and values, in order.
+    pub parameters: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Reads a client's start-up, whatever order of requests it chooses, within `limits::STARTUP_MS`.
+///
+/// # Errors
+/// Says what was wrong; the client is gone then.
+pub async fn begin(
+    flow: &Flow,
+    config: Option<&TargetConfig>,
+    client: TcpStream,
+) -> Result<Begun, String> {
+    let limit = Duration::from_millis(limits::STARTUP_MS);
+    let begun = tokio::time::timeout(limit, begin_within(flow, config, client)).await;
+    begun.unwrap_or_else(|_| Err("the client said nothing".to_owned()))
+}
+
+async fn begin_within(
+    flow: &Flow,
+    config: Option<&TargetConfig>,
+    client: TcpStream,
+) -> Result<Begun, String> {
+    let mut stream = Stream::Plain(client);
+    let mut buffer = Buffer::default();
+    let mut gss_refused = false;
+    loop {
+        let packet = read_packet(&mut stream, &mut buffer).await?;
+        if packet.first() == Some(&0x16) {
+            // Direct TLS (PostgreSQL 17): the hello stands where the packet would.
+            return Err("direct TLS is not spoken here; use sslnegotiation=postgres".to_owned());
+        }
+        match startup::parse(&packet).map_err(|error| error.to_string())? {
+            Startup::Cancel { pid, key } => return Ok(Begun::Cancel { pid, key: key.to_vec() }),
+            Startup::GssEnc if !gss_refused => {
+                gss_refused = true;
+                stream.write(b"N").await.map_err(|error| error.to_string())?;
+            }
+            Startup::Ssl => stream = encrypt(flow, config, stream, &buffer).await?,
+            Startup::Start { minor, parameters } => {
+                let own = |(name, value): (&[u8], &[u8])| (name.to_vec(), value.to_vec());
+                let parameters = parameters.into_iter().map(own).collect();
+                return Ok(Begun::Start(stream, buffer, Start { minor, parameters }));
+            }
+            Startup::GssEnc => return Err("GSS encryption asked for twice".to_owned()),
+        }
+    }
+}
+
+async fn read_packet(stream: &mut Stream, buffer: &mut Buffer) -> Result<Vec<u8>, String> {
+    loop {
+        if buffer.unread().first() == Some(&0x16) {
+            return Ok(vec![0x16]);
+        }
+        let length = frame::untagged(buffer.unread()).map_err(|error| error.to_string())?;
+        if let Some(length) = length
+            && let Some(packet) = buffer.unread().get(..length)
+        {
+            let packet = packet.to_vec();
+            buffer.consume(length);
+            return Ok(packet);
+        }
+        match stream.read(buffer, 1).await {
+            Ok(0) => return Err("the client hung up".to_owned()),
+            Ok(_) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+async fn encrypt(
+    flow: &Flow,
+    config: Option<&TargetConfig>,
+    stream: Stream,
+    buffer: &Buffer,
+) -> Result<Stream, String> {
+    let Stream::Plain(mut tcp) = stream else {
+        return Err("TLS asked for twice".to_owned());
+    };
+    // Bytes sent ahead of the handshake would be read as if they were encrypted (CVE-2021-23214).
+    if !buffer.unread().is_empty() {
+        return Err("bytes between the TLS request and the handshake".to_owned());
+    }
+    let name = config.and_then(|c| c.hosts.first()).map_or(flow.target.host.as_str(), |h| h);
+    let server = flow
+        .services
+        .authority
+        .server_config(name, Alpn::Postgres)
+        .map_err(|error| error.to_string())?;
+    tokio::io::AsyncWriteExt::write_all(&mut tcp, b"S").await.map_err(|e| e.to_string())?;
+    let tls = TlsAcceptor::from(server).accept(tcp).await.map_err(|e| format!("TLS: {e}"))?;
+    Ok(Stream::FromClient(Box::new(tls)))
+}
+
+impl Start {
+    fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice())
+    }
+
+    fn text(&self, name: &[u8]) -> Option<String> {
+        self.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
+    }
+
+    /// What the record says of the flow's beginning.
+    pub fn opening(&self, tls: bool, upstream_user: Option<String>) -> Opening {
+        Opening {
+            server_name: None,
+            tls,
+            database: self.text(b"database").or_else(|| self.text(b"user")),
+            client_user: self.text(b"user"),
+            upstream_user,
+        }
+    }
+
+    /// Parameters that would change who the session is, or make it a replication stream.
+    pub fn refusal(&self) -> Option<Refusal> {
+        let plain = |value: &[u8]| -> String {
+            let bytes = value.iter().filter(|&&byte| byte != b'\\').copied().collect::<Vec<u8>>();
+            String::from_utf8_lossy(&bytes).to_ascii_lowercase().replace('-', "_")
+        };
+        let refused = self.parameters.iter().find_map(|(name, value)| {
+            let name = plain(name);
+            let options = plain(value);
+            match name.as_str() {
+                "replication" => Some("a replication connection"),
+                "options" if NOT_AT_START.iter().any(|setting| options.contains(setting)) => {
+                    Some("choosing a role or how SQL is read at start-up")
+                }
+                "client_encoding" if !is_safe(value) => {
+                    Some("this client encoding, which hides quotes from the gate,")
+                }
+                name if NOT_AT_START.contains(&name) && name != "client_encoding" => {
+                    Some("choosing a role or how SQL is read at start-up")
+                }
+                _ => None,
+            }
+        })?;
+        Some(Refusal {
+            rule: "weir.startup".to_owned(),
+            message: format!("{refused} is refused"),
+            instead: "connect without that parameter".to_owned(),
+        })
+    }
+
+    /// The parameters to log in with: the credential's user, and the target's own database where
+    /// the client named none (libpq then names the user's).
+    pub fn upstream_parameters(
+        &self,
+        config: &TargetConfig,
+        credential: Option<&Credential>,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let client_user = self.get(b"user").unwrap_or_default();
+        let user = credential.map_or(client_user, |credential| credential.user.as_bytes());
+        let asked = self.get(b"database").unwrap_or(client_user);
+        let database = match &config.database {
+            Some(own) if asked == client_user => own.as_bytes(),
+            _ => asked,
+        };
+        let mut parameters =
+            vec![(b"user".to_vec(), user.to_vec()), (b"database".to_vec(), database.to_vec())];
+        let rest = self
+            .parameters
+            .iter()
+            .filter(|(name, _)| name.as_slice() != b"user" && name.as_slice() != b"database");
+        parameters.extend(rest.cloned());
+        // Also what RESET goes back to: a role's or database's own setting must not surprise the
+        // classifier.
+        parameters.push((b"standard_conforming_strings".to_vec(), b"on".to_vec()));
+        if !parameters.iter().any(|(name, _)| name == b"client_encoding") {
+            parameters.push((b"client_encoding".to_vec(), b"UTF8".to_vec()));
+        }
+        parameters
+    }
+}
