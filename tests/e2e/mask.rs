@@ -1,0 +1,125 @@
+//! Values are hidden by where they come from and by what they look like, in every format.
+
+use weir_tests::{Agent, Gateway, Setup};
+
+fn start() -> Gateway {
+    Gateway::start(&Setup::default())
+}
+
+/// Nothing of a customer's email or card may come out.
+fn is_masked(agent: &Agent<'_>, sql: &str) {
+    let said = agent.psql(sql);
+    let clear = said.out.contains("customer5@example.com") || said.out.contains("4111111111111111");
+    assert!(!clear, "{sql}: {said:#?}");
+    let said = format!("{}{}", said.out, said.err);
+    assert!(!said.contains("customer5@example.com"), "{sql}: {said}");
+}
+
+#[test]
+fn columns_are_hidden_wherever_they_come_from() {
+    let gateway = start();
+    gateway.postgres.direct(
+        "create view contacts as select id, email as contact from customers;\
+         create view people as select * from contacts; grant select on contacts, people to app",
+    );
+    let agent = gateway.agent();
+    for sql in [
+        "select email, card from customers where id = 5",
+        "select c.email as harmless from customers c where c.id = 5",
+        "select * from customers where id = 5",
+        "table customers",
+        "select upper(email), lower(email) from customers where id = 5",
+        "select email || '' from customers where id = 5",
+        "select row_to_json(c) from customers c where id = 5",
+        "select c from customers c where id = 5",
+        "select string_agg(email, ',') from customers",
+        "select array_agg(email) from customers",
+        "select email from customers where id = 5 union select 'x'",
+        "with x as (select email as e from customers where id = 5) select e || '' from x",
+        "select (select email from customers where id = 5)",
+        "select contact from contacts where id = 5",
+        "select * from people where id = 5",
+        "select o.id, c.email from orders o join customers c on c.id = o.customer where c.id = 5",
+        "update customers set balance = 1 where id = 5 returning email",
+        "select note from customers where id = 5",
+        "select json_build_object('a', note) from customers where id = 5",
+        "select note::bytea from customers where id = 5",
+        "select email::int from customers where id = 5",
+        "insert into customers values (101, 'x', 'customer5@example.com')",
+        "begin; declare c cursor for select upper(email), email from customers where id = 5; fetch c",
+    ] {
+        is_masked(&agent, sql);
+    }
+}
+
+#[test]
+fn copy_out_of_a_sensitive_table_is_not_a_plain_read() {
+    let gateway = start();
+    for sql in ["copy customers to stdout", "copy (select email from customers) to stdout"] {
+        let said =
+            gateway.agent().run("timeout", &["1.5", "psql", "-X", "-h", &gateway.host, "-c", sql]);
+        assert!(!said.out.contains("@example.com"), "{said:#?}");
+    }
+    let said =
+        gateway.agent().psql("copy (select note from customers where id = 5) to stdout").ok();
+    assert!(said.out.contains("call ") && !said.out.contains("@example.com"), "{said:#?}");
+    let said = gateway.agent().psql("copy (select id from orders where id < 4) to stdout").ok();
+    assert_eq!(said.out, "1\n2\n3");
+}
+
+#[test]
+fn tokens_keep_joins_and_comparisons() {
+    let gateway = start();
+    let one = gateway.agent().psql("select email from customers where id = 5").ok().out;
+    let two = gateway.agent().psql("select email from customers where id = 5").ok().out;
+    let other = gateway.agent().psql("select email from customers where id = 6").ok().out;
+    assert_eq!(one, two);
+    assert_ne!(one, other);
+    assert!(one.contains('@'), "an email stays an email: {one}");
+}
+
+#[test]
+fn what_is_not_sensitive_comes_as_it_is() {
+    let gateway = start();
+    let sql = "select id, name, balance from customers where id = 7";
+    assert_eq!(gateway.agent().psql(sql).ok().out, gateway.postgres.direct(sql));
+    let count = gateway.agent().psql("select count(*) from customers").ok();
+    assert_eq!(count.out, "100");
+}
+
+#[test]
+fn binary_results_and_statements_run_again_are_hidden_too() {
+    let gateway = start();
+    let said = gateway.agent().python(
+        "import asyncio, asyncpg, psycopg, sys\n\
+         async def main():\n\
+         \x20 c = await asyncpg.connect(host=sys.argv[1], user='x', database='x')\n\
+         \x20 s = await c.prepare('select id, email, balance from customers where id = $1')\n\
+         \x20 for i in (5, 6, 5): print(*(await s.fetchrow(i)))\n\
+         asyncio.run(main())\n\
+         with psycopg.connect(host=sys.argv[1]) as c:\n\
+         \x20 for i in range(8):\n\
+         \x20  row = c.execute('select email from customers where id = %s', (5,), prepare=True, binary=True).fetchone()\n\
+         \x20  print(row[0])",
+    );
+    let out = said.clone().ok().out;
+    assert_eq!(out.lines().count(), 11, "{said:#?}");
+    assert!(!out.contains("@example.com"), "{said:#?}");
+}
+
+#[test]
+fn the_record_holds_what_was_delivered_and_no_more() {
+    let gateway = start();
+    gateway.agent().psql("select id, email, note from customers where id = 5").ok();
+    let rows = gateway.duckdb(
+        "select a.columns, a.rows, e.masked from answers a join exchanges e using (exchange)",
+    );
+    let text = serde_json::to_string(&rows).expect("JSON");
+    assert!(text.contains("email") && !text.contains("@example.com"), "{text}");
+    for file in gateway.files() {
+        let bytes = std::fs::read(&file).unwrap_or_default();
+        let clear = b"customer5@example.com";
+        let found = bytes.windows(clear.len()).any(|window| window == clear);
+        assert!(!found, "a clear value stands in {}", file.display());
+    }
+}

@@ -1,0 +1,92 @@
+//! Agents: unmodified programs started by `weir run`.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use crate::{Gateway, python};
+
+/// How agents are started.
+pub struct Agent<'a> {
+    gateway: &'a Gateway,
+    token: PathBuf,
+    user: Option<String>,
+}
+
+/// What a program said.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+    /// Exit status.
+    pub status: Option<i32>,
+}
+
+impl Said {
+    fn of(output: Output) -> Self {
+        Self {
+            out: String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+            err: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            status: output.status.code(),
+        }
+    }
+
+    /// Panics unless the program succeeded.
+    pub fn ok(self) -> Self {
+        assert_eq!(self.status, Some(0), "{self:#?}");
+        self
+    }
+}
+
+impl<'a> Agent<'a> {
+    /// An agent with a token.
+    pub fn new(gateway: &'a Gateway, token: PathBuf) -> Self {
+        Self { gateway, token, user: None }
+    }
+
+    /// The same, as another Unix user.
+    pub fn as_user(mut self, user: &str) -> Self {
+        self.user = Some(user.to_owned());
+        self
+    }
+
+    /// A command line as this agent.
+    pub fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = self.gateway.weir(&["run", "--agent", "test-agent", "--token-file"]);
+        command.arg(&self.token);
+        if let Some(user) = &self.user {
+            command.args(["--user", user]);
+        }
+        command.arg("--").arg(program).args(arguments);
+        for name in ["PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"] {
+            command.env_remove(name);
+        }
+        command.current_dir("/");
+        command
+    }
+
+    /// Runs a program to its end.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> Said {
+        Said::of(self.command(program, arguments).output().expect("weir run"))
+    }
+
+    /// `psql -h HOST -c SQL`, as anybody would type it.
+    pub fn psql(&self, sql: &str) -> Said {
+        self.run("psql", &["-X", "-A", "-t", "-h", &self.gateway.host, "-c", sql])
+    }
+
+    /// The same with psql's own aligned output and several commands.
+    pub fn psql_script(&self, script: &str) -> Said {
+        let path = self.gateway.dir.join(format!("script-{}.sql", crate::unique()));
+        std::fs::write(&path, script).expect("a script");
+        let path = path.display().to_string();
+        self.run("psql", &["-X", "-A", "-t", "-h", &self.gateway.host, "-f", &path])
+    }
+
+    /// A Python script with the drivers at hand; `sys.argv[1]` is the database's host.
+    pub fn python(&self, script: &str) -> Said {
+        let interpreter = python::interpreter().display().to_string();
+        self.run(&interpreter, &["-c", script, &self.gateway.host])
+    }
+}

