@@ -1,2 +1,51 @@
-//! placeholder
-fn main() {}
+//! What people do with this repository, one file per task: `cargo xtask --help`.
+
+mod bench;
+mod demo;
+mod ebpf;
+mod setup;
+mod shell;
+mod stage;
+mod test;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of the Weir repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what building and testing need; quick when all is there. Needs root and Debian.
+    Setup(setup::Args),
+    /// Show Weir at work: a database, an issuer, an agent, an approver, an auditor.
+    Demo(demo::Args),
+    /// Run every test there is.
+    Test(test::Args),
+    /// Check the rules that no compiler checks; prints every problem with its line.
+    Tidy,
+    /// Build the eBPF object that is committed.
+    Ebpf {
+        /// Compare the built object with the committed one instead of replacing it.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measure what Weir costs, beside direct connections and other proxies.
+    Bench(bench::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().task {
+        Task::Setup(args) => setup::run(&args),
+        Task::Demo(args) => demo::run(&args),
+        Task::Test(args) => test::run(&args),
+        Task::Tidy => tidy::run(),
+        Task::Ebpf { check } => ebpf::run(check),
+        Task::Bench(args) => bench::run(&args),
+    }
+}
