@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use weir_model::{ColumnRef, Effect, Flag, Operation, Transform};
+use weir_model::{ColumnRef, Effect, Flag, Operation, Resource, ResourceKind, Transform};
 
 use super::{identity, set, source, target};
 use crate::{ColumnVerdict, PolicySet, cases};
@@ -91,9 +91,15 @@ fn meaning(sql: &str) -> Arc<Operation> {
     Arc::new(Operation {
         effect,
         verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
-        resources: Vec::new(),
+        resources: sql.split(" from ").skip(1).filter_map(table).collect(),
         flags: flags.iter().copied().collect::<BTreeSet<_>>(),
     })
+}
+
+/// The table that a text after FROM begins with.
+fn table(text: &str) -> Option<Resource> {
+    let name = text.split_whitespace().next()?.to_owned();
+    Some(Resource { kind: ResourceKind::Table, name, columns: Vec::new(), written: false })
 }
 
 #[test]
