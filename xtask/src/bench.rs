@@ -27,7 +27,8 @@ pub struct Args {
 }
 
 const HOST: &str = "bench.internal";
-const PATHS: [&str; 5] = ["direct", "haproxy", "pgbouncer", "weir process", "weir disk"];
+const PATHS: [&str; 6] =
+    ["direct", "haproxy", "pgbouncer", "weir process", "weir disk", "weir process, TLS"];
 
 /// One measurement of one path.
 #[derive(Clone, Copy, Default)]
@@ -128,11 +129,13 @@ impl Bench {
         };
         words.extend(["-h", host, "-p", port, "-U", "app", &stage.database]);
         let mut command = match path {
-            "weir process" => stage.agent(&self.token, "pgbench", &words),
+            "weir process" | "weir process, TLS" => stage.agent(&self.token, "pgbench", &words),
             "weir disk" => self.disk.agent(&self.disk_token, "pgbench", &words),
             _ => shell::words("pgbench", words.iter().skip(1).copied()),
         };
         command.env("PGPASSWORD", stage.login_password());
+        // The other paths have no TLS to offer; Weir's would be used by default.
+        command.env("PGSSLMODE", if path.ends_with("TLS") { "require" } else { "disable" });
         self.pin(clients == "1")?;
         let mut pinned = shell::program("taskset");
         if clients == "1" {
@@ -291,7 +294,8 @@ fn report(samples: &Samples, memory: &str, rounds: u32, seconds: u32) -> Result<
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut text = format!(
         "# What Weir costs\n\nMade by `cargo xtask bench`: pgbench -S, scale 5, {rounds} interleaved \
-         rounds of {seconds} s, medians.\nWith one client everything is pinned to one CPU.\n\
+         rounds of {seconds} s, medians.\nWith one client everything is pinned to one CPU. \
+         No path has TLS but the one that says so.\n\
          Policy, classification and record are on. {cores} cores, {model}, Linux {}.\n",
         kernel.trim()
     );
