@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use weir::record::{Class, Config, RecordError, Recorder};
-use weir_model::entry::{AnswerPart, Answered, Asked, Entry, FlowOpened, PartKind, SessionOpened};
+use weir_model::entry::{
+    AnswerPart, Answered, Asked, Entry, FlowOpened, Judged, Kept, PartKind, Request, SessionOpened,
+};
 use weir_model::{
     Decision, ExchangeId, FlowId, Identity, Operation, Process, Protocol, SessionId, Target,
     Verdict,
@@ -24,17 +26,20 @@ fn main() -> Result<(), RecordError> {
     for entry in opened() {
         let _receipt = recorder.append_blocking(Class::Disk, &[(&entry, &[])])?;
     }
+    let judged = judged();
     let put = |class, items: &[(&Entry, &[u8])]| {
         let begun = Instant::now();
         recorder.append_blocking(class, items).map(|_receipt| begun.elapsed())
     };
-    measure("a request, process", 0..PROCESS, |id| put(Class::Process, &[(&asked(id), &[])]))?;
+    measure("a request, process", 0..PROCESS, |id| {
+        put(Class::Process, &[(&asked(id, &judged), &[])])
+    })?;
     measure("an answer with one row, process", 0..PROCESS, |id| {
         let (part, body) = part(id);
         put(Class::Process, &[(&part, &body), (&answered(id), &[])])
     })?;
     measure("a request, disk", PROCESS..PROCESS + DISK, |id| {
-        put(Class::Disk, &[(&asked(id), &[])])
+        put(Class::Disk, &[(&asked(id, &judged), &[])])
     })?;
     let begun = Instant::now();
     let sealed = recorder.seal_blocking()?;
@@ -101,29 +106,37 @@ fn opened() -> [Entry; 2] {
     [Entry::SessionOpened(session_opened), Entry::FlowOpened(flow_opened)]
 }
 
-fn asked(id: u128) -> Entry {
+fn judged() -> Arc<Judged> {
     let decision = Decision {
         verdict: Verdict::Allow,
         policies: vec!["reads".to_owned()],
         shadow: Vec::new(),
         policy_hash: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".into(),
     };
-    Entry::Asked(Asked {
+    Arc::new(Judged {
+        statement: "select id, name, email from customers where id = $1".into(),
+        fingerprint: Some(1),
+        operation: Arc::new(Operation::unknown("select")),
+        decision: Arc::new(decision),
+        kept: Kept::default(),
+    })
+}
+
+fn asked(id: u128, judged: &Arc<Judged>) -> Entry {
+    let request = Request {
         exchange: ExchangeId::from_parts(2, id),
         flow: FlowId::from_parts(1, 2),
         seq: 0,
         asked_us: 0,
         decided_us: 0,
-        statement: "select id, name, email from customers where id = $1".into(),
-        fingerprint: Some(1),
+        prepares: false,
         parameters: vec![Some("42".to_owned())],
-        operation: Arc::new(Operation::unknown("select")),
-        decision: Arc::new(decision),
         hold: None,
         approver: None,
         forwarded: true,
         reason: None,
-    })
+    };
+    Entry::Asked(Asked { judged: judged.clone(), request })
 }
 
 fn part(id: u128) -> (Entry, Vec<u8>) {
@@ -133,7 +146,7 @@ fn part(id: u128) -> (Entry, Vec<u8>) {
         part: 0,
         at_us: 0,
         kind: PartKind::PostgresMessages,
-        formats: Vec::new(),
+        formats: Arc::default(),
     };
     let row = b"D\0\0\0\x1d\0\x03\0\0\0\x0242\0\0\0\x04Anna\0\0\0\x05a***a";
     let done = b"C\0\0\0\x0dSELECT 1\0Z\0\0\0\x05I";
@@ -147,7 +160,7 @@ fn answered(id: u128) -> Entry {
         forwarded_us: Some(1),
         first_us: Some(2),
         done_us: 3,
-        status: "ok".to_owned(),
+        status: "ok".into(),
         error_code: None,
         rows: 1,
         affected: None,

@@ -8,6 +8,7 @@ mod cell;
 use serde::{Deserialize, Serialize};
 use weir_model::entry::PartKind;
 
+use crate::value::Texts;
 use cell::Bytes;
 
 /// One column of a result.
@@ -32,7 +33,7 @@ pub(crate) struct Cursor {
 pub(crate) struct Run {
     pub(crate) kind: &'static str,
     pub(crate) result: i64,
-    pub(crate) columns: Vec<String>,
+    pub(crate) columns: Texts,
     pub(crate) rows: Vec<Vec<Option<String>>>,
     pub(crate) bytes: Vec<u8>,
     pub(crate) message: String,

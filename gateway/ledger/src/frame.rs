@@ -5,7 +5,7 @@
 //! | offset | size | field |
 //! |---|---|---|
 //! | 0 | 4 | `len`: bytes that follow this field, checksum included; 0 ends the segment |
-//! | 4 | 1 | `kind`: which entry, 1 to 10 in the order of `weir_model::Entry` |
+//! | 4 | 1 | `kind`: which entry, 1 to 10 in the order of `weir_model::Entry`; 11 is a repetition |
 //! | 5 | 1 | `class`: 0 process, 1 disk |
 //! | 6 | 2 | `flags`: none yet, 0 |
 //! | 8 | 8 | `index`: contiguous from 1, never used twice |
@@ -14,9 +14,16 @@
 //! | 28 | `entry_len` | the entry, in postcard |
 //! | 28 + `entry_len` | `len` - `entry_len` - 28 | the body |
 //! | `len` | 4 | CRC-32C of all bytes before it, `len` included |
+//!
+//! A repetition is an `Asked` whose statement, meaning and verdict stand in an earlier `Asked` of the
+//! same segment: instead of them it has that entry's index, as eight bytes before its `Request`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
+use weir_model::entry::{Asked, Judged, Request};
 use weir_model::{Entry, limits};
 
 /// Bytes before the entry.
@@ -29,6 +36,7 @@ pub const PAYLOAD_BYTES: usize = limits::MESSAGE_BYTES;
 pub const FRAME_BYTES: usize = HEAD_BYTES + PAYLOAD_BYTES + CRC_BYTES;
 
 const LEN_BYTES: usize = 4;
+const REPETITION: u8 = 11;
 const INDEX: std::ops::Range<usize> = 8..16;
 
 /// What must have happened to an entry before its append returns.
@@ -51,6 +59,9 @@ pub enum FrameError {
     /// The entry could not be written or read in postcard.
     #[error("coding an entry: {0}")]
     Coding(#[from] postcard::Error),
+    /// It repeats an entry that is not before it in its segment.
+    #[error("it repeats entry {0}, which is not there")]
+    Repeats(u64),
 }
 
 /// One entry as it lies in the log.
@@ -66,12 +77,50 @@ pub struct Frame<'a> {
     pub entry_bytes: &'a [u8],
     /// The raw bytes that follow it.
     pub body: &'a [u8],
+    repeats: bool,
+}
+
+/// What a frame holds.
+#[derive(Debug, PartialEq)]
+pub enum Logged {
+    /// An entry in full.
+    Entry(Entry),
+    /// A request, and the index of the entry that it shares its judgement with.
+    Repetition(u64, Request),
 }
 
 impl Frame<'_> {
-    /// Decodes the entry.
-    pub fn entry(&self) -> Result<Entry, FrameError> {
-        Ok(postcard::from_bytes(self.entry_bytes)?)
+    /// Decodes what it holds.
+    pub fn logged(&self) -> Result<Logged, FrameError> {
+        if !self.repeats {
+            return Ok(Logged::Entry(postcard::from_bytes(self.entry_bytes)?));
+        }
+        let Some((index, request)) = self.entry_bytes.split_first_chunk() else {
+            return Err(FrameError::Coding(postcard::Error::DeserializeUnexpectedEnd));
+        };
+        Ok(Logged::Repetition(u64::from_le_bytes(*index), postcard::from_bytes(request)?))
+    }
+}
+
+/// Decodes the frames of one segment, repetitions among them.
+#[derive(Default)]
+pub struct Entries(HashMap<u64, Arc<Judged>>);
+
+impl Entries {
+    /// The entry of the next frame, whole.
+    pub fn entry(&mut self, frame: &Frame<'_>) -> Result<Entry, FrameError> {
+        match frame.logged()? {
+            Logged::Entry(entry) => {
+                if let Entry::Asked(asked) = &entry {
+                    self.0.insert(frame.index, asked.judged.clone());
+                }
+                Ok(entry)
+            }
+            Logged::Repetition(index, request) => {
+                let judged = self.0.get(&index).cloned().ok_or(FrameError::Repeats(index))?;
+                Ok(Entry::Asked(Asked { judged, request }))
+            }
+        }
     }
 }
 
@@ -87,52 +136,63 @@ pub enum Step<'a> {
     Torn,
 }
 
-/// Appends a frame without its index and checksum, which `stamp` adds.
+/// Whether `encode` would write an entry as a repetition in a segment that begins with the index
+/// `since`.
+pub fn repeats(entry: &Entry, since: u64) -> bool {
+    matches!(entry, Entry::Asked(asked) if asked.judged.kept.index() >= since)
+}
+
+/// Appends a frame without its index and checksum, which `stamp` adds. What an entry of the segment
+/// that begins with the index `since` has in full is not written again.
 ///
 /// On an error `into` is as it was.
 pub fn encode(
     into: &mut Vec<u8>,
     class: Class,
     ts_us: i64,
+    since: u64,
     entry: &Entry,
     body: &[u8],
 ) -> Result<(), FrameError> {
     let start = into.len();
-    let result = encode_at(into, start, class, ts_us, entry, body);
+    into.extend_from_slice(&[0; HEAD_BYTES]);
+    let result = put(into, since, entry).and_then(|kind| {
+        let entry_len = into.len() - start - HEAD_BYTES;
+        let payload = entry_len.saturating_add(body.len());
+        if payload > PAYLOAD_BYTES {
+            return Err(FrameError::TooLarge(payload));
+        }
+        into.extend_from_slice(body);
+        into.extend_from_slice(&[0; CRC_BYTES]);
+        let len = into.len() - start - LEN_BYTES;
+        let head = &mut into[start..start + HEAD_BYTES];
+        head[..4].copy_from_slice(&(len as u32).to_le_bytes());
+        head[4] = kind;
+        head[5] = match class {
+            Class::Process => 0,
+            Class::Disk => 1,
+        };
+        head[16..24].copy_from_slice(&ts_us.to_le_bytes());
+        head[24..28].copy_from_slice(&(entry_len as u32).to_le_bytes());
+        Ok(())
+    });
     if result.is_err() {
         into.truncate(start);
     }
     result
 }
 
-fn encode_at(
-    into: &mut Vec<u8>,
-    start: usize,
-    class: Class,
-    ts_us: i64,
-    entry: &Entry,
-    body: &[u8],
-) -> Result<(), FrameError> {
-    into.extend_from_slice(&[0; HEAD_BYTES]);
-    postcard::serialize_with_flavor(entry, Tail(into))?;
-    let entry_len = into.len() - start - HEAD_BYTES;
-    let payload = entry_len.saturating_add(body.len());
-    if payload > PAYLOAD_BYTES {
-        return Err(FrameError::TooLarge(payload));
+/// Writes an entry; answers with its kind.
+fn put(into: &mut Vec<u8>, since: u64, entry: &Entry) -> Result<u8, FrameError> {
+    if let Entry::Asked(asked) = entry
+        && repeats(entry, since)
+    {
+        into.extend_from_slice(&asked.judged.kept.index().to_le_bytes());
+        postcard::serialize_with_flavor(&asked.request, Tail(into))?;
+        return Ok(REPETITION);
     }
-    into.extend_from_slice(body);
-    into.extend_from_slice(&[0; CRC_BYTES]);
-    let len = into.len() - start - LEN_BYTES;
-    let head = &mut into[start..start + HEAD_BYTES];
-    head[..4].copy_from_slice(&(len as u32).to_le_bytes());
-    head[4] = kind(entry);
-    head[5] = match class {
-        Class::Process => 0,
-        Class::Disk => 1,
-    };
-    head[16..24].copy_from_slice(&ts_us.to_le_bytes());
-    head[24..28].copy_from_slice(&(entry_len as u32).to_le_bytes());
-    Ok(())
+    postcard::serialize_with_flavor(entry, Tail(into))?;
+    Ok(kind(entry))
 }
 
 /// Gives the frames in `bytes`, made by `encode`, their indices from `first`.
@@ -193,7 +253,8 @@ fn parse(frame: &[u8]) -> Option<Frame<'_>> {
     let (entry_bytes, body) = payload.split_at_checked(word(checked, 24)? as usize)?;
     let index = u64::from_le_bytes(checked.get(INDEX)?.try_into().ok()?);
     let ts_us = i64::from_le_bytes(checked.get(16..24)?.try_into().ok()?);
-    Some(Frame { class, index, ts_us, entry_bytes, body })
+    let repeats = *checked.get(4)? == REPETITION;
+    Some(Frame { class, index, ts_us, entry_bytes, body, repeats })
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {

@@ -6,23 +6,27 @@
 
 mod begin;
 mod carry;
+mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde::Serialize;
 use weir_model::entry::{
-    AnswerPart, Answered, Asked, Entry, Event, FlowClosed, FlowOpened, HoldOpened, HoldSettled,
+    AnswerPart, Answered, Entry, Event, FlowClosed, FlowOpened, HoldOpened, HoldSettled, Request,
     SessionClosed, SessionOpened,
 };
-use weir_model::{FlowId, SessionId, Verdict};
+use weir_model::{FlowId, SessionId};
 
 use crate::answer;
-use crate::frame::{Frame, FrameError};
+use crate::frame::{Frame, FrameError, Logged};
 use crate::rows::{Actor, AnswerRow, EventRow, ExchangeRow, HoldRow, Rows, SessionRow};
 use crate::time::Time;
 
+use begin::Statement;
 pub use carry::Carry;
 use carry::{OpenExchange, OpenFlow, OpenSession};
+use words::Words;
 
 /// An approval that nobody used is forgotten so long after it ran out.
 const APPROVAL_KEPT_US: i64 = 24 * 3600 * 1_000_000;
@@ -51,6 +55,9 @@ pub enum JoinError {
 /// Makes rows from entries.
 pub struct Joiner {
     carry: Carry,
+    /// The statements of this segment, by the index of the entry that has them in full.
+    statements: HashMap<u64, Arc<Statement>>,
+    words: Words,
     rows: Rows,
     weight: usize,
 }
@@ -58,7 +65,8 @@ pub struct Joiner {
 impl Joiner {
     /// Goes on from where `carry` ends.
     pub fn new(carry: Carry) -> Self {
-        Self { carry, rows: Rows::default(), weight: 0 }
+        let (statements, words) = (HashMap::new(), Words::default());
+        Self { carry, statements, words, rows: Rows::default(), weight: 0 }
     }
 
     /// Begins a segment written by the life `boot` of the gateway on `host`.
@@ -67,7 +75,8 @@ impl Joiner {
             self.abandon();
             self.carry.boot = boot;
         }
-        host.clone_into(&mut self.carry.host);
+        self.carry.host = host.into();
+        self.statements.clear();
     }
 
     /// Feeds one entry. Indices rise; a gap, which only loss of power can leave, is allowed.
@@ -75,8 +84,19 @@ impl Joiner {
         if frame.index <= self.carry.last_index {
             return Err(JoinError::Order { last: self.carry.last_index, found: frame.index });
         }
-        let entry =
-            frame.entry().map_err(|source| JoinError::Entry { index: frame.index, source })?;
+        let unreadable = |source| JoinError::Entry { index: frame.index, source };
+        let entry = match frame.logged().map_err(unreadable)? {
+            Logged::Entry(entry) => entry,
+            Logged::Repetition(first, request) => {
+                let known = self.statements.get(&first).cloned();
+                let of = known.ok_or_else(|| unreadable(FrameError::Repeats(first)))?;
+                self.carry.last_index = frame.index;
+                self.weight += frame.entry_bytes.len();
+                let bytes = frame.entry_bytes.get(8..).unwrap_or_default();
+                self.asked(signed(frame.index), &of, &request, bytes);
+                return Ok(());
+            }
+        };
         self.carry.last_index = frame.index;
         self.weight += frame.entry_bytes.len() + frame.body.len();
         let index = signed(frame.index);
@@ -85,7 +105,11 @@ impl Joiner {
             Entry::SessionClosed(entry) => self.session_closed(index, &entry),
             Entry::FlowOpened(entry) => self.flow_opened(index, &entry),
             Entry::FlowClosed(entry) => self.flow_closed(index, &entry),
-            Entry::Asked(entry) => self.asked(index, &entry, frame.entry_bytes),
+            Entry::Asked(entry) => {
+                let of = Arc::new(Statement::of(&entry.judged).map_err(unreadable)?);
+                self.asked(index, &of, &entry.request, of.request(frame.entry_bytes));
+                self.statements.insert(frame.index, of);
+            }
             Entry::AnswerPart(entry) => self.answer_part(index, &entry, frame.body),
             Entry::Answered(entry) => self.answered(index, &entry),
             Entry::HoldOpened(entry) => self.hold_opened(index, &entry),
@@ -117,7 +141,7 @@ impl Joiner {
         rows.sessions.extend(self.carry.sessions.values().map(|open| open.row.clone()));
         rows.flows.extend(self.carry.flows.values().map(|open| open.row.clone()));
         for open in self.carry.exchanges.values() {
-            rows.exchanges.push(ExchangeRow { status: "open".to_owned(), ..open.row.clone() });
+            rows.exchanges.push(ExchangeRow { status: "open".into(), ..open.row.clone() });
         }
         for hold in self.carry.holds.values().filter(|hold| hold.outcome.is_empty()) {
             rows.holds.push(HoldRow { outcome: "open".to_owned(), ..hold.clone() });
@@ -144,7 +168,7 @@ impl Joiner {
     }
 
     fn flow_opened(&mut self, index: i64, entry: &FlowOpened) {
-        let row = begin::flow(index, entry, &self.carry.host);
+        let row = begin::flow(index, entry, self.carry.host.clone());
         let row = row.by(self.actor(entry.session));
         self.count(entry.session, |session| session.flows += 1);
         let open = OpenFlow { session: entry.session, row };
@@ -168,18 +192,19 @@ impl Joiner {
         self.rows.flows.push(row);
     }
 
-    fn asked(&mut self, index: i64, entry: &Asked, entry_bytes: &[u8]) {
-        let (session, mut row) = self.of_flow(entry.flow);
-        begin::exchange(&mut row, index, entry, entry_bytes);
+    fn asked(&mut self, index: i64, of: &Statement, request: &Request, bytes: &[u8]) {
+        let (session, mut row) = self.of_flow(request.flow);
+        begin::exchange(&mut row, index, of, request, bytes);
+        row.masked = self.words.text("{}");
         self.count(session, |session| {
             session.exchanges += 1;
-            session.denied += i64::from(matches!(entry.decision.verdict, Verdict::Deny(_)));
-            session.held += i64::from(matches!(entry.decision.verdict, Verdict::Hold(_)));
+            session.denied += i64::from(of.is_denied);
+            session.held += i64::from(of.is_held);
         });
         let cursor = answer::Cursor::default();
-        let open = OpenExchange { flow: entry.flow, session, cursor, row };
+        let open = Box::new(OpenExchange { flow: request.flow, session, cursor, row });
         // An id that comes twice must not hide what came first.
-        if let Some(old) = self.carry.exchanges.insert(entry.exchange, open) {
+        if let Some(old) = self.carry.exchanges.insert(request.exchange, open) {
             self.rows.exchanges.push(old.unanswered());
         }
     }
@@ -192,14 +217,14 @@ impl Joiner {
         for run in answer::read(&mut open.cursor, entry.kind, &entry.formats, body) {
             let row = AnswerRow {
                 entry_index: index,
-                exchange: entry.exchange.to_string(),
+                exchange: open.row.exchange.clone(),
                 session: open.row.session.clone(),
-                flow: entry.flow.to_string(),
+                flow: open.row.flow.clone(),
                 part: i64::from(entry.part),
                 result: run.result,
                 at: Time(entry.at_us),
                 host: self.carry.host.clone(),
-                kind: run.kind.to_owned(),
+                kind: self.words.text(run.kind),
                 columns: run.columns,
                 rows: run.rows,
                 bytes: Some(run.bytes).filter(|bytes| !bytes.is_empty()),
@@ -219,11 +244,13 @@ impl Joiner {
         row.forwarded_at = entry.forwarded_us.map(Time);
         row.first_answer_at = entry.first_us.map(Time);
         row.done_at = Some(Time(entry.done_us));
-        row.status = entry.status.clone();
+        row.status = self.words.text(&entry.status);
         row.error_code = entry.error_code.clone();
         row.rows = Some(signed(entry.rows));
         row.affected = entry.affected.map(signed);
-        row.masked = json(&entry.masked);
+        if !entry.masked.is_empty() {
+            row.masked = json(&entry.masked).into();
+        }
         self.rows.exchanges.push(row);
         let masked = signed(entry.masked.values().fold(0, |sum, cells| cells.saturating_add(sum)));
         self.count(open.session, |session| session.masked += masked);
@@ -333,14 +360,12 @@ impl Joiner {
 
     /// An exchange's row with all that its flow knows.
     fn of_flow(&self, id: FlowId) -> (Option<SessionId>, ExchangeRow) {
-        let mut row = ExchangeRow {
-            flow: id.to_string(),
-            host: self.carry.host.clone(),
-            ..ExchangeRow::default()
-        };
+        let mut row = ExchangeRow { host: self.carry.host.clone(), ..ExchangeRow::default() };
         let Some(OpenFlow { session, row: flow }) = self.carry.flows.get(&id) else {
+            row.flow = id.text();
             return (None, row);
         };
+        row.flow = flow.flow.clone();
         row.session = flow.session.clone();
         row.target = flow.target.clone();
         row.environment = flow.environment.clone();

@@ -18,3 +18,4 @@ pub use rows::{
     Actor, AnswerRow, EventRow, ExchangeRow, FlowRow, HoldRow, Row, Rows, SessionRow, Table,
 };
 pub use time::Time;
+pub use value::{Text, Texts};

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 
+use crate::value::{Text, Texts};
+
 pub use tables::{AnswerRow, EventRow, ExchangeRow, FlowRow, HoldRow, SessionRow};
 
 /// A table of the record.
@@ -90,17 +92,17 @@ pub trait Row: Sized {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Actor {
     /// The `sub` claim.
-    pub subject: String,
+    pub subject: Text,
     /// The token's issuer.
-    pub issuer: String,
+    pub issuer: Text,
     /// The `email` claim.
-    pub email: Option<String>,
+    pub email: Option<Text>,
     /// Groups after claim mapping.
-    pub groups: Vec<String>,
+    pub groups: Texts,
     /// The agent.
-    pub agent: String,
+    pub agent: Text,
     /// On whose behalf the subject acts.
-    pub on_behalf_of: Option<String>,
+    pub on_behalf_of: Option<Text>,
 }
 
 /// Rows that are complete, by table.
@@ -241,17 +243,17 @@ macro_rules! row_with_actor {
             $name in $table {
                 $($columns)*
                 /// The `sub` claim of who did it.
-                101 subject: String,
+                101 subject: $crate::value::Text,
                 /// The issuer of that claim.
-                102 issuer: String,
+                102 issuer: $crate::value::Text,
                 /// The `email` claim.
-                103 email: Option<String>,
+                103 email: Option<$crate::value::Text>,
                 /// Groups after claim mapping.
-                104 groups: Vec<String>,
+                104 groups: $crate::value::Texts,
                 /// The agent.
-                105 agent: String,
+                105 agent: $crate::value::Text,
                 /// On whose behalf.
-                106 on_behalf_of: Option<String>,
+                106 on_behalf_of: Option<$crate::value::Text>,
             }
         }
 

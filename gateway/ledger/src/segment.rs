@@ -1,12 +1,13 @@
 //! The first 4 KiB of a segment of the write-ahead log; frames follow.
 //!
-//! Little endian: magic `WEIRWAL1` (8) · first index (8) · boot (8) · created, microseconds (8) ·
+//! Little endian: magic `WEIRWAL2` (8) · first index (8) · boot (8) · created, microseconds (8) ·
 //! length of the host's name (2) · the name (at most 255) · zeros · CRC-32C of all before (4).
 
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 4096;
 
-const MAGIC: &[u8; 8] = b"WEIRWAL1";
+const MAGIC: &[u8; 8] = b"WEIRWAL2";
+const VERSION: usize = 7;
 const HOST: usize = 34;
 const HOST_BYTES: usize = 255;
 const CRC: usize = HEADER_BYTES - 4;
@@ -38,6 +39,11 @@ impl Header {
         let crc = crc32c::crc32c(&bytes[..CRC]);
         bytes[CRC..].copy_from_slice(&crc.to_le_bytes());
         bytes
+    }
+
+    /// Whether the bytes begin a segment that another version of the gateway wrote.
+    pub fn is_foreign(bytes: &[u8]) -> bool {
+        bytes.starts_with(&MAGIC[..VERSION]) && !bytes.starts_with(MAGIC)
     }
 
     /// Reads a header; `None` where the bytes are not one.
@@ -77,6 +83,8 @@ mod tests {
             assert_eq!(Header::decode(&broken), None);
         }
         assert_eq!(Header::decode(&[0; HEADER_BYTES]), None);
+        assert!(!Header::is_foreign(&bytes) && !Header::is_foreign(&[0; HEADER_BYTES]));
+        assert!(Header::is_foreign(b"WEIRWAL1"));
         assert_eq!(Header::decode(&bytes[..100]), None);
     }
 }

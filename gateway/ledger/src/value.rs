@@ -19,6 +19,11 @@ use crate::time::Time;
 const ELEMENT_IDS: i32 = 1_000;
 const FIELD_ID: &str = "PARQUET:field_id";
 
+/// A text that many rows share.
+pub type Text = Arc<str>;
+/// Texts that many rows share.
+pub type Texts = Arc<[String]>;
+
 /// A type that a column may have.
 pub(crate) trait Value: Sized {
     /// Whether the column may hold NULL.
@@ -101,6 +106,14 @@ flat!(
     |text: &String| Json::from(text.as_str())
 );
 flat!(
+    Text,
+    DataType::Utf8,
+    StringBuilder::new(),
+    Text::as_ref,
+    |array: &dyn Array, row| Some(array.as_string_opt::<i32>()?.value(row).into()),
+    |text: &Text| Json::from(text.as_ref())
+);
+flat!(
     i64,
     DataType::Int64,
     Int64Builder::new(),
@@ -144,26 +157,31 @@ fn list(array: &dyn Array, row: usize) -> Option<ArrayRef> {
     (!lists.is_null(row)).then(|| lists.value(row))
 }
 
-impl Value for Vec<String> {
-    fn data_type(id: i32) -> DataType {
-        DataType::List(element(id + ELEMENT_IDS, DataType::Utf8))
-    }
+macro_rules! listed {
+    ($($type:ty),*) => {$(
+        impl Value for $type {
+            fn data_type(id: i32) -> DataType {
+                DataType::List(element(id + ELEMENT_IDS, DataType::Utf8))
+            }
 
-    fn array(id: i32, values: &mut dyn Iterator<Item = &Self>) -> ArrayRef {
-        let mut builder = strings(id);
-        values.for_each(|texts| builder.append_value(texts.iter().map(Some)));
-        Arc::new(builder.finish())
-    }
+            fn array(id: i32, values: &mut dyn Iterator<Item = &Self>) -> ArrayRef {
+                let mut builder = strings(id);
+                values.for_each(|texts| builder.append_value(texts.iter().map(Some)));
+                Arc::new(builder.finish())
+            }
 
-    fn read(array: &dyn Array, row: usize) -> Option<Self> {
-        let items = list(array, row)?;
-        (0..items.len()).map(|at| String::read(&items, at)).collect()
-    }
+            fn read(array: &dyn Array, row: usize) -> Option<Self> {
+                let items = list(array, row)?;
+                (0..items.len()).map(|at| String::read(&items, at)).collect()
+            }
 
-    fn json(&self) -> Json {
-        Json::from(self.clone())
-    }
+            fn json(&self) -> Json {
+                self.iter().map(String::as_str).collect()
+            }
+        }
+    )*};
 }
+listed!(Vec<String>, Texts);
 
 impl Value for Vec<Option<String>> {
     fn data_type(id: i32) -> DataType {

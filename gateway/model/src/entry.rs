@@ -4,8 +4,10 @@
 //! bytes (`AnswerPart`: the answer's messages as delivered, masked), which is kept beside it so that
 //! the hot path never copies rows into a structure.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -115,6 +117,60 @@ pub struct FlowClosed {
 /// A request, with its verdict, before anything of it was forwarded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
+    /// What it has in common with other requests of the same statement.
+    pub judged: Arc<Judged>,
+    /// What is its own.
+    pub request: Request,
+}
+
+/// A statement with its meaning and its verdict, which many requests may share.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The statement's bytes, lossily as UTF-8.
+    pub statement: Arc<str>,
+    /// A hash of its normalised shape.
+    pub fingerprint: Option<i64>,
+    /// What it means.
+    pub operation: Arc<Operation>,
+    /// What policy said.
+    pub decision: Arc<Decision>,
+    /// Where the record has it already.
+    #[serde(skip)]
+    pub kept: Kept,
+}
+
+/// The index of the entry that holds something in full; a mark of the recorder's own, no part of
+/// what it marks.
+#[derive(Debug, Default)]
+pub struct Kept(AtomicU64);
+
+impl Kept {
+    /// Where it is; 0 is nowhere.
+    pub fn index(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Remembers where it is.
+    pub fn at(&self, index: u64) {
+        self.0.store(index, Ordering::Relaxed);
+    }
+}
+
+impl Clone for Kept {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// What is a request's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
     /// The exchange.
     pub exchange: ExchangeId,
     /// The flow.
@@ -125,16 +181,10 @@ pub struct Asked {
     pub asked_us: i64,
     /// When it was decided (after a hold, when that was answered).
     pub decided_us: i64,
-    /// The statement's bytes, lossily as UTF-8.
-    pub statement: Arc<str>,
-    /// A hash of its normalised shape.
-    pub fingerprint: Option<i64>,
+    /// It only prepares the statement.
+    pub prepares: bool,
     /// Parameters, with findings masked; `None` is SQL NULL.
     pub parameters: Vec<Option<String>>,
-    /// What it means.
-    pub operation: Arc<Operation>,
-    /// What policy said.
-    pub decision: Arc<Decision>,
     /// The hold it waited in.
     pub hold: Option<HoldId>,
     /// Who approved or denied it.
@@ -171,7 +221,7 @@ pub struct AnswerPart {
     pub kind: PartKind,
     /// The result's format codes (0 text, 1 binary) where the body's rows follow no row
     /// description of their own; one for all, or one per column; empty is all text.
-    pub formats: Vec<i16>,
+    pub formats: Arc<[i16]>,
 }
 
 /// The end of an answer.
@@ -188,7 +238,7 @@ pub struct Answered {
     /// When the answer ended.
     pub done_us: i64,
     /// `ok`, `error`, `refused`, or `aborted` where the connection ended first.
-    pub status: String,
+    pub status: Cow<'static, str>,
     /// SQLSTATE or the like.
     pub error_code: Option<String>,
     /// Rows delivered.

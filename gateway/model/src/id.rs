@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
@@ -10,12 +11,17 @@ macro_rules! ulid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        pub struct $name(pub Ulid);
+        pub struct $name(#[serde(with = "form")] pub Ulid);
 
         impl $name {
             /// Makes an identifier from milliseconds since the Unix epoch and 80 random bits.
             pub fn from_parts(unix_ms: u64, random: u128) -> Self {
                 Self(Ulid::from_parts(unix_ms, random))
+            }
+
+            /// Its 26 letters.
+            pub fn text(self) -> Arc<str> {
+                Arc::from(&*self.0.array_to_str(&mut [0; ulid::ULID_LEN]))
             }
         }
 
@@ -33,6 +39,24 @@ macro_rules! ulid_id {
             }
         }
     };
+}
+
+/// Letters where people read, sixteen bytes (big endian, as in the ULID specification) elsewhere.
+mod form {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+    use ulid::Ulid;
+
+    pub(super) fn serialize<S: Serializer>(id: &Ulid, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() { id.serialize(to) } else { id.to_bytes().serialize(to) }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Ulid, D::Error> {
+        if from.is_human_readable() {
+            Ulid::deserialize(from)
+        } else {
+            <[u8; 16]>::deserialize(from).map(Ulid::from_bytes)
+        }
+    }
 }
 
 ulid_id!(

@@ -110,7 +110,7 @@ pub struct Resource {
 }
 
 /// What a statement means.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Operation {
     /// The strongest thing it does.
     pub effect: Effect,

@@ -56,7 +56,7 @@ fn wanted(snapshot: &Snapshot, filters: &Filters) -> anyhow::Result<Vec<SessionR
     let keep = |row: &SessionRow| {
         filters.actor(&row.subject, row.email.as_deref(), &row.agent)
             && filters.time(row.started_at, row.ended_at)
-            && (!filters.needs_exchanges() || having.contains(&row.session))
+            && (!filters.needs_exchanges() || having.contains(row.session.as_str()))
     };
     Ok(snapshot.rows(keep)?)
 }

@@ -30,13 +30,13 @@ pub fn run(args: Args, common: &super::Common) -> anyhow::Result<ExitCode> {
     let (table, id) = find(&snapshot, &args.id)?;
     let rows = match table {
         Table::Sessions => all(snapshot.rows(|row: &SessionRow| row.session == id)?),
-        Table::Flows => all(snapshot.rows(|row: &FlowRow| row.flow == id)?),
-        Table::Exchanges => all(snapshot.rows(|row: &ExchangeRow| row.exchange == id)?),
+        Table::Flows => all(snapshot.rows(|row: &FlowRow| *row.flow == *id)?),
+        Table::Exchanges => all(snapshot.rows(|row: &ExchangeRow| *row.exchange == *id)?),
         Table::Holds => all(snapshot.rows(|row: &HoldRow| row.hold == id)?),
         Table::Answers | Table::Events => Vec::new(),
     };
     let mut answers = match table {
-        Table::Exchanges => snapshot.rows(|row: &AnswerRow| row.exchange == id)?,
+        Table::Exchanges => snapshot.rows(|row: &AnswerRow| *row.exchange == *id)?,
         _ => Vec::new(),
     };
     answers.sort_by_key(|answer| (answer.part, answer.result));
@@ -66,8 +66,8 @@ fn find(snapshot: &Snapshot, wanted: &str) -> anyhow::Result<(Table, String)> {
         }
     };
     snapshot.each(|row: SessionRow| see(Table::Sessions, row.session))?;
-    snapshot.each(|row: FlowRow| see(Table::Flows, row.flow))?;
-    snapshot.each(|row: ExchangeRow| see(Table::Exchanges, row.exchange))?;
+    snapshot.each(|row: FlowRow| see(Table::Flows, row.flow.to_string()))?;
+    snapshot.each(|row: ExchangeRow| see(Table::Exchanges, row.exchange.to_string()))?;
     snapshot.each(|row: HoldRow| see(Table::Holds, row.hold))?;
     if let Some(exact) = found.iter().find(|(_, id)| *id == wanted) {
         return Ok(exact.clone());

@@ -8,7 +8,7 @@ pub mod stream;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
-use weir_model::entry::Asked;
+use weir_model::entry::{Asked, Judged, Kept, Request};
 use weir_model::{Entry, ExchangeId, Protocol, Refusal, Target, Verdict, limits};
 use weir_wire::detect::{Detected, detect};
 
@@ -97,7 +97,7 @@ async fn connect(flow: &Flow, config: Option<&TargetConfig>, client: TcpStream) 
         Verdict::Hold(terms) => Some(terms.message.clone()),
     };
     let asked = asked(flow, &flow.target, decision, forwarded, reason.clone());
-    let exchange = asked.exchange;
+    let exchange = asked.request.exchange;
     if let Err(error) = flow.gate.note(&Entry::Asked(asked)).await {
         return Closing::because(format!("refused: {error}"));
     }
@@ -129,20 +129,25 @@ pub fn asked(
     reason: Option<String>,
 ) -> Asked {
     let now = now_us();
-    Asked {
+    let judged = Judged {
+        statement: format!("connect {}:{}", target.host, target.port).into(),
+        fingerprint: None,
+        operation: std::sync::Arc::new(connect_operation(target)),
+        decision: std::sync::Arc::new(decision),
+        kept: Kept::default(),
+    };
+    let request = Request {
         exchange: ExchangeId::from_parts(now_ms(), random()),
         flow: flow.id,
         seq: 0,
         asked_us: now,
         decided_us: now,
-        statement: format!("connect {}:{}", target.host, target.port).into(),
-        fingerprint: None,
+        prepares: false,
         parameters: Vec::new(),
-        operation: std::sync::Arc::new(connect_operation(target)),
-        decision: std::sync::Arc::new(decision),
         hold: None,
         approver: None,
         forwarded,
         reason,
-    }
+    };
+    Asked { judged: std::sync::Arc::new(judged), request }
 }

@@ -81,7 +81,7 @@ pub async fn relay(
         forwarded_us: Some(forwarded_us),
         first_us: None,
         done_us: now_us(),
-        status: status.to_owned(),
+        status: status.into(),
         error_code: None,
         rows: 0,
         affected: None,

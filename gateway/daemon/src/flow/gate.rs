@@ -5,7 +5,8 @@
 //! "forwarded but not recorded" and "decided on one text, sent another" do not compile:
 //!
 //! ```compile_fail
-//! let permit = weir::flow::gate::Permit { bytes: Vec::new(), receipt: None }; // private fields
+//! use weir::flow::gate::Permit;
+//! let permit = Permit { bytes: Vec::new(), entries: Vec::new(), receipt: None }; // private fields
 //! ```
 //! ```compile_fail
 //! fn forward(burst: weir::flow::gate::Burst) -> weir::flow::gate::Permit { burst.into() }
@@ -60,6 +61,8 @@ impl Burst {
 /// Proof that the bytes it owns were decided on and are on record.
 pub struct Permit {
     bytes: Vec<u8>,
+    /// Empty; goes back into the next burst.
+    entries: Vec<(Entry, Vec<u8>)>,
     /// `None` only where every message is of the closed list that needs no asking.
     receipt: Option<Receipt>,
 }
@@ -80,7 +83,7 @@ impl Permit {
         let mut bytes = self.bytes;
         bytes.clear();
         bytes.shrink_to(weir_model::limits::READ_BYTES);
-        Burst { bytes, entries: Vec::new() }
+        Burst { bytes, entries: self.entries }
     }
 }
 
@@ -111,7 +114,7 @@ impl Gate {
             }
         };
         burst.entries.clear();
-        Ok(Permit { bytes: burst.bytes, receipt })
+        Ok(Permit { bytes: burst.bytes, entries: burst.entries, receipt })
     }
 
     /// Puts entries on record before an answer is delivered.

@@ -62,6 +62,8 @@ pub struct Session {
 /// Everything that flows share.
 pub struct Services {
     live: RwLock<Arc<Live>>,
+    /// Counts replacements, for those who keep a copy.
+    generation: AtomicU64,
     /// The record.
     pub recorder: Arc<Recorder>,
     /// Operations that wait for a human.
@@ -95,6 +97,7 @@ impl Services {
     ) -> Self {
         Self {
             live: RwLock::new(Arc::new(live)),
+            generation: AtomicU64::new(1),
             recorder,
             approvals,
             sessions: RwLock::default(),
@@ -112,9 +115,15 @@ impl Services {
         self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How often policy and targets were replaced: a copy of an earlier generation is stale.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
     /// Replaces policy and targets; flows that are open keep asking the newest policy.
     pub fn replace(&self, live: Live) {
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+        self.generation.fetch_add(1, Ordering::Release);
     }
 
     /// The live session of a binding.

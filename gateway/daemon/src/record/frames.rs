@@ -29,6 +29,10 @@ impl Frames {
         if read_full(&file, &mut head, 0)? < HEADER_BYTES {
             return Ok(None);
         }
+        if Header::is_foreign(&head) {
+            let why = "another version of the gateway wrote it; let that one seal it";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
         Ok(Header::decode(&head).map(|header| {
             let next_index = header.first_index;
             let at = HEADER_BYTES as u64;

@@ -1,10 +1,11 @@
-//! The active segment: one write at its tail per append, and its rotation.
+//! The active segment: one copy to its tail per append, and its rotation.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use weir_ledger::frame;
@@ -12,6 +13,7 @@ use weir_ledger::segment::{HEADER_BYTES, Header};
 use weir_model::Entry;
 
 use super::error::{Doing as _, RecordError};
+use super::map::Map;
 use super::spares::Spare;
 use super::{Shared, lock, now_us};
 
@@ -31,7 +33,7 @@ pub(super) enum Need {
 impl Need {
     pub(super) fn of(entry: &Entry) -> Self {
         match entry {
-            Entry::Asked(asked) if !asked.forwarded => Self::Close,
+            Entry::Asked(asked) if !asked.request.forwarded => Self::Close,
             Entry::SessionClosed(_)
             | Entry::FlowClosed(_)
             | Entry::Answered(_)
@@ -56,9 +58,20 @@ pub(super) struct Closed {
     pub(super) len: u64,
 }
 
+/// What came of an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Appended {
+    /// The frames are in the log; this is the last one's index.
+    At(u64),
+    /// They refer to a segment that is not the active one any more; nothing was written.
+    Elsewhere,
+}
+
 /// The log's segments.
 pub(super) struct Log {
     state: Mutex<State>,
+    /// The first index of the active segment, for who looks without the lock.
+    since: AtomicU64,
 }
 
 struct State {
@@ -69,6 +82,7 @@ struct State {
 
 struct Active {
     file: Arc<File>,
+    map: Option<Map>,
     path: PathBuf,
     first_index: u64,
     /// Where the next frame goes.
@@ -100,16 +114,24 @@ impl Log {
         closed: VecDeque<Closed>,
     ) -> Self {
         let active = Active::new(first, path, next_index);
-        Self { state: Mutex::new(State { active, next_index, closed }) }
+        let since = AtomicU64::new(next_index);
+        Self { state: Mutex::new(State { active, next_index, closed }), since }
     }
 
-    /// Writes frames, made by `frame::encode`, at the tail; answers with the last one's index.
+    /// The first index of the active segment.
+    pub(super) fn since(&self) -> u64 {
+        self.since.load(Ordering::Acquire)
+    }
+
+    /// Writes frames, made by `frame::encode`, at the tail. `refers` is the first index of the
+    /// segment that they refer to, where they do.
     pub(super) fn append(
         &self,
         shared: &Shared,
         need: Need,
+        refers: Option<u64>,
         frames: &mut [u8],
-    ) -> Result<u64, RecordError> {
+    ) -> Result<Appended, RecordError> {
         let state = &mut *lock(&self.state);
         shared.commit.check()?;
         if need == Need::Open && shared.space.is_low() {
@@ -119,17 +141,21 @@ impl Log {
         let leave_reserve = state.active.reserve && shared.spares.is_ready();
         if leave_reserve || state.active.at + len > state.active.capacity {
             state.make_room(shared, need, len)?;
+            self.since.store(state.active.first_index, Ordering::Release);
+        }
+        if refers.is_some_and(|since| since != state.active.first_index) {
+            return Ok(Appended::Elsewhere);
         }
         if state.active.reserve && need != Need::Close {
             return Err(RecordError::NoSpace);
         }
         let next = frame::stamp(frames, state.next_index);
-        if let Err(error) = state.active.file.write_all_at(frames, state.active.at) {
+        if let Err(error) = state.active.put(frames) {
             return Err(state.active.undo(shared, len, error));
         }
         state.active.at += len;
         state.next_index = next;
-        Ok(next - 1)
+        Ok(Appended::At(next - 1))
     }
 
     /// Closes the active segment, where it holds anything and there is another one to go on with.
@@ -138,7 +164,9 @@ impl Log {
         if state.active.is_empty() {
             return Ok(());
         }
-        state.rotate(shared, Need::Continue)
+        state.rotate(shared, Need::Continue)?;
+        self.since.store(state.active.first_index, Ordering::Release);
+        Ok(())
     }
 
     /// The oldest segment that waits to be sealed.
@@ -212,8 +240,19 @@ impl Active {
             at: HEADER,
             capacity: spare.capacity,
             reserve: spare.reserve,
+            map: Map::of(&spare.file),
             file: Arc::new(spare.file),
         }
+    }
+
+    /// Writes frames at the tail.
+    fn put(&mut self, frames: &[u8]) -> io::Result<()> {
+        let at = self.at;
+        // An entry that makes its segment grow lies beyond what was mapped.
+        if self.map.as_mut().is_some_and(|map| map.put(at, frames)) {
+            return Ok(());
+        }
+        self.file.write_all_at(frames, at)
     }
 
     /// A failed write may have left whole frames behind the tail. They must not come to life when

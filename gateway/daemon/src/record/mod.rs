@@ -10,6 +10,7 @@ mod commit;
 mod error;
 mod frames;
 mod log;
+mod map;
 mod parquet;
 pub mod read;
 mod recover;
@@ -36,7 +37,7 @@ pub use seal::Sealed;
 pub use weir_ledger::Class;
 
 use commit::Commit;
-use log::{Log, Need};
+use log::{Appended, Log, Need};
 use seal::Sealer;
 use space::Space;
 use spares::Spares;
@@ -214,6 +215,14 @@ impl Recorder {
         }
     }
 
+    /// Why nothing new would be admitted now, if that is so; quick to ask.
+    pub fn refusal(&self) -> Option<RecordError> {
+        self.shared.commit.check().err().or_else(|| {
+            let low = self.shared.space.is_low();
+            low.then_some(RecordError::NoSpace)
+        })
+    }
+
     /// Puts everything on the disk and ends the threads; later appends fail.
     pub fn close(self) {
         self._threads.end();
@@ -231,16 +240,42 @@ impl Shared {
         let need = items.iter().map(|(entry, _)| Need::of(entry)).max().unwrap_or(Need::Close);
         let ts_us = now_us();
         BUFFER.with_borrow_mut(|buffer| {
-            buffer.clear();
-            for (entry, body) in items {
-                frame::encode(buffer, class, ts_us, entry, body)?;
-            }
-            let written = self.log.append(self, need, buffer);
+            let mut attempt = |since| -> Result<Appended, RecordError> {
+                buffer.clear();
+                for (entry, body) in items {
+                    frame::encode(buffer, class, ts_us, since, entry, body)?;
+                }
+                let repeats = items.iter().any(|(entry, _)| frame::repeats(entry, since));
+                let appended = self.log.append(self, need, repeats.then_some(since), buffer)?;
+                if let Appended::At(last) = appended {
+                    remember(items, since, last);
+                }
+                Ok(appended)
+            };
+            let written = match attempt(self.log.since()) {
+                // The segment that has what would be repeated was left meanwhile.
+                Ok(Appended::Elsewhere) => attempt(u64::MAX),
+                written => written,
+            };
             if buffer.capacity() > BUFFER_KEPT {
                 *buffer = Vec::new();
             }
-            written
+            match written? {
+                Appended::At(last) => Ok(last),
+                Appended::Elsewhere => Err(RecordError::Closed),
+            }
         })
+    }
+}
+
+/// Notes where judgements that were written in full are, so that later requests refer to them.
+fn remember(items: &[(&Entry, &[u8])], since: u64, last: u64) {
+    for (index, (entry, _)) in (0..=last).rev().zip(items.iter().rev()) {
+        if let Entry::Asked(asked) = entry
+            && !frame::repeats(entry, since)
+        {
+            asked.judged.kept.at(index);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use weir_ledger::{AnswerRow, EventRow, ExchangeRow};
-use weir_model::entry::{AnswerPart, Answered, Asked, Event, PartKind};
+use weir_model::entry::{AnswerPart, Answered, Asked, Event, Judged, Kept, PartKind, Request};
 use weir_model::{Decision, ExchangeId, FlowId, Operation, Verdict};
 
 use super::read::Snapshot;
@@ -42,22 +42,27 @@ fn asked(number: u64, forwarded: bool) -> Entry {
         shadow: Vec::new(),
         policy_hash: "".into(),
     };
-    Entry::Asked(Asked {
+    let judged = Judged {
+        statement: "select name from customers where id = $1".into(),
+        fingerprint: None,
+        operation: Arc::new(Operation::unknown("select")),
+        decision: Arc::new(decision),
+        kept: Kept::default(),
+    };
+    let request = Request {
         exchange: ExchangeId::from_parts(number, 0),
         flow: FlowId::from_parts(0, 0),
         seq: number,
         asked_us: 0,
         decided_us: 0,
-        statement: "select name from customers where id = $1".into(),
-        fingerprint: None,
+        prepares: false,
         parameters: vec![Some("1".to_owned())],
-        operation: Arc::new(Operation::unknown("select")),
-        decision: Arc::new(decision),
         hold: None,
         approver: None,
         forwarded,
         reason: None,
-    })
+    };
+    Entry::Asked(Asked { judged: Arc::new(judged), request })
 }
 
 fn part(number: u64) -> Entry {
@@ -67,7 +72,7 @@ fn part(number: u64) -> Entry {
         part: 0,
         at_us: 0,
         kind: PartKind::CopyIn,
-        formats: Vec::new(),
+        formats: Arc::default(),
     })
 }
 
@@ -78,7 +83,7 @@ fn answered(number: u64) -> Entry {
         forwarded_us: None,
         first_us: None,
         done_us: 0,
-        status: "ok".to_owned(),
+        status: "ok".into(),
         error_code: None,
         rows: 0,
         affected: None,
@@ -134,7 +139,7 @@ fn what_is_appended_is_read_before_and_after_sealing() {
     assert_eq!((receipt.index(), receipt.class()), (4, Class::Disk));
     let check = || {
         let snapshot = Snapshot::open(dir.path()).unwrap();
-        assert_eq!(snapshot.rows(|_: &ExchangeRow| true).unwrap()[0].status, "ok");
+        assert_eq!(snapshot.rows(|_: &ExchangeRow| true).unwrap()[0].status.as_ref(), "ok");
         let answers = snapshot.rows(|_: &AnswerRow| true).unwrap();
         assert_eq!(answers[0].bytes.as_deref(), Some(&b"rows"[..]));
         assert_eq!(answers.len(), 1);
@@ -152,6 +157,45 @@ fn what_is_appended_is_read_before_and_after_sealing() {
     recorder.clone().close();
     let late = recorder.append_blocking(Class::Process, &[(&event(3, 0), &[])]);
     assert!(matches!(late, Err(RecordError::Closed)));
+}
+
+#[test]
+fn a_statement_asked_again_is_told_in_full_in_every_segment() {
+    let dir = TempDir::new().unwrap();
+    let (recorder, _) = open(dir.path());
+    let Entry::Asked(first) = asked(0, false) else { panic!("a request") };
+    let sealing = std::thread::spawn({
+        let recorder = recorder.clone();
+        move || (0..10).for_each(|_| drop(recorder.seal_blocking().unwrap()))
+    });
+    for number in 0..4_000 {
+        let mut again = first.clone();
+        again.judged = first.judged.clone();
+        again.request.exchange = ExchangeId::from_parts(number, 0);
+        let filler = event(number, 1_000);
+        let entry = Entry::Asked(again);
+        let _receipt =
+            recorder.append_blocking(Class::Process, &[(&entry, &[]), (&filler, &[])]).unwrap();
+    }
+    sealing.join().unwrap();
+    let check = || {
+        let snapshot = Snapshot::open(dir.path()).unwrap();
+        let rows = snapshot.rows(|_: &ExchangeRow| true).unwrap();
+        let ids: std::collections::BTreeSet<_> = rows.iter().map(|row| &row.exchange).collect();
+        assert_eq!((rows.len(), ids.len()), (4_000, 4_000));
+        assert!(rows.iter().all(|row| *row.statement == *first.judged.statement));
+    };
+    check();
+    recorder.seal_blocking().unwrap();
+    check();
+    let entry = Entry::Asked(first);
+    let written = |_: usize| {
+        let before = recorder.health().unsealed_bytes;
+        let _receipt = recorder.append_blocking(Class::Process, &[(&entry, &[])]).unwrap();
+        recorder.health().unsealed_bytes - before
+    };
+    let [whole, again, once_more] = std::array::from_fn(written);
+    assert!(again < whole && again == once_more, "{whole} {again} {once_more}");
 }
 
 #[test]

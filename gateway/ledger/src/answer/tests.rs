@@ -46,7 +46,7 @@ fn rows_are_read_across_parts_and_results() {
     let one = [columns(&[("id", 23, 0), ("name", 25, 0)]), row(&[Some(b"1"), None])];
     let runs = read_part(&mut cursor, &one);
     assert_eq!(runs.len(), 1);
-    assert_eq!(runs[0].columns, ["id", "name"]);
+    assert_eq!(runs[0].columns[..], ["id", "name"]);
     assert_eq!(runs[0].rows, [text(&[Some("1"), None])]);
     let two = [
         row(&[Some(b"2"), Some(b"x")]),
@@ -60,8 +60,8 @@ fn rows_are_read_across_parts_and_results() {
     let runs = read_part(&mut cursor, &two);
     let seen: Vec<_> = runs.iter().map(|run| (run.result, run.tag.as_deref().unwrap())).collect();
     assert_eq!(seen, [(0, "SELECT 2"), (1, "SELECT 1"), (2, "UPDATE 5")]);
-    assert_eq!(runs[0].columns, ["id", "name"]);
-    assert_eq!(runs[1].columns, ["n"]);
+    assert_eq!(runs[0].columns[..], ["id", "name"]);
+    assert_eq!(runs[1].columns[..], ["n"]);
     assert!(runs[2].columns.is_empty() && runs[2].rows.is_empty());
 }
 

@@ -13,11 +13,11 @@ fn event(message: String) -> Entry {
 type Read = (u64, Class, Entry, Vec<u8>);
 
 fn read_all(mut bytes: &[u8]) -> (Vec<Read>, bool) {
-    let mut frames = Vec::new();
+    let (mut frames, mut entries) = (Vec::new(), Entries::default());
     loop {
         match step(bytes) {
             Step::Frame(frame, len) => {
-                let entry = frame.entry().unwrap();
+                let entry = entries.entry(&frame).unwrap();
                 frames.push((frame.index, frame.class, entry, frame.body.to_vec()));
                 bytes = &bytes[len..];
             }
@@ -30,7 +30,7 @@ fn read_all(mut bytes: &[u8]) -> (Vec<Read>, bool) {
 fn log(items: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (message, body) in items {
-        encode(&mut bytes, Class::Disk, -3, &event(message.clone()), body).unwrap();
+        encode(&mut bytes, Class::Disk, -3, 1, &event(message.clone()), body).unwrap();
     }
     assert_eq!(stamp(&mut bytes, 7), 7 + items.len() as u64);
     bytes
@@ -110,7 +110,7 @@ fn the_layout_is_the_documented_one() {
 fn an_entry_beyond_the_bound_is_refused_and_leaves_nothing() {
     let mut bytes = b"before".to_vec();
     let body = vec![0; PAYLOAD_BYTES];
-    let result = encode(&mut bytes, Class::Disk, 0, &event(String::new()), &body);
+    let result = encode(&mut bytes, Class::Disk, 0, 1, &event(String::new()), &body);
     assert!(matches!(result, Err(FrameError::TooLarge(_))));
     assert_eq!(bytes, b"before");
 }

@@ -7,6 +7,7 @@ use weir_model::{ExchangeId, FlowId, HoldId, SessionId};
 
 use crate::answer;
 use crate::rows::{ExchangeRow, FlowRow, HoldRow, SessionRow};
+use crate::value::Text;
 
 /// What is open, and up to which entry.
 ///
@@ -19,10 +20,11 @@ pub struct Carry {
     /// The life of the gateway that wrote it.
     pub boot: u64,
     /// The host's name.
-    pub host: String,
+    pub host: Text,
     pub(super) sessions: BTreeMap<SessionId, OpenSession>,
     pub(super) flows: BTreeMap<FlowId, OpenFlow>,
-    pub(super) exchanges: BTreeMap<ExchangeId, OpenExchange>,
+    /// Boxed: a tree moves what it holds about, and these are large and come and go.
+    pub(super) exchanges: BTreeMap<ExchangeId, Box<OpenExchange>>,
     pub(super) holds: BTreeMap<HoldId, HoldRow>,
 }
 
@@ -77,8 +79,8 @@ pub(super) fn unsettled(hold: HoldRow) -> Option<HoldRow> {
 
 impl OpenExchange {
     /// The row of a request whose answer never came: what was forwarded may have run.
-    pub(super) fn unanswered(self) -> ExchangeRow {
+    pub(super) fn unanswered(self: Box<Self>) -> ExchangeRow {
         let status = if self.row.forwarded { "unknown" } else { "refused" };
-        ExchangeRow { status: status.to_owned(), ..self.row }
+        ExchangeRow { status: status.into(), ..self.row }
     }
 }

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use weir_model::entry::PartKind;
+use weir_model::entry::{Asked, Judged, Kept, PartKind};
 use weir_model::{
-    Decision, ExchangeId, HoldId, Identity, Operation, Process, Protocol, Refusal, Target,
+    Decision, ExchangeId, HoldId, Identity, Operation, Process, Protocol, Refusal, Target, Verdict,
 };
 
 use super::*;
@@ -75,22 +75,27 @@ fn asked(number: u128, verdict: Verdict) -> Entry {
         shadow: Vec::new(),
         policy_hash: "ff".into(),
     };
-    Entry::Asked(Asked {
+    let judged = Judged {
+        statement: "select 1".into(),
+        fingerprint: Some(-1),
+        operation: Arc::new(Operation::unknown("select")),
+        decision: Arc::new(decision),
+        kept: Kept::default(),
+    };
+    let request = Request {
         exchange: exchange(number),
         flow: flow(),
         seq: 0,
         asked_us: 30,
         decided_us: 31,
-        statement: "select 1".into(),
-        fingerprint: Some(-1),
+        prepares: false,
         parameters: vec![None],
-        operation: Arc::new(Operation::unknown("select")),
-        decision: Arc::new(decision),
         hold: None,
         approver: None,
         forwarded,
         reason: None,
-    })
+    };
+    Entry::Asked(Asked { judged: Arc::new(judged), request })
 }
 
 fn denial() -> Verdict {
@@ -105,7 +110,7 @@ fn answered(number: u128) -> Entry {
         forwarded_us: Some(32),
         first_us: Some(33),
         done_us: 34,
-        status: "ok".to_owned(),
+        status: "ok".into(),
         error_code: None,
         rows: 1,
         affected: None,
@@ -120,7 +125,7 @@ fn part(number: u128) -> Entry {
         part: 0,
         at_us: 33,
         kind: PartKind::PostgresMessages,
-        formats: Vec::new(),
+        formats: Arc::default(),
     })
 }
 
@@ -152,7 +157,7 @@ fn log(entries: &[Entry]) -> Vec<Vec<u8>> {
             _ => &[],
         };
         let mut frame = Vec::new();
-        encode(&mut frame, Class::Disk, 0, entry, body).unwrap();
+        encode(&mut frame, Class::Disk, 0, 1, entry, body).unwrap();
         stamp(&mut frame, at as u64 + 1);
         frames.push(frame);
     }
@@ -186,16 +191,16 @@ fn an_exchange_is_made_from_its_request_answer_and_end() {
     let (joiner, rows) = join(&whole());
     assert!(joiner.carry().is_empty());
     let [one, two] = &rows.exchanges[..] else { panic!("two exchanges") };
-    assert_eq!((one.status.as_str(), one.rows, one.verdict.as_str()), ("ok", Some(1), "allow"));
-    assert_eq!((one.email.as_deref(), one.agent.as_str()), (Some("anna@example.com"), "claude"));
-    assert_eq!((one.target.as_str(), one.environment.as_str()), ("shop", "prod"));
-    assert_eq!((one.masked.as_str(), one.entry_index), ("{\"email\":2}", 3));
+    assert_eq!((one.status.as_ref(), one.rows, one.verdict.as_ref()), ("ok", Some(1), "allow"));
+    assert_eq!((one.email.as_deref(), one.agent.as_ref()), (Some("anna@example.com"), "claude"));
+    assert_eq!((one.target.as_ref(), one.environment.as_ref()), ("shop", "prod"));
+    assert_eq!((one.masked.as_ref(), one.entry_index), ("{\"email\":2}", 3));
     assert_eq!(one.entry_hash.len(), 64);
     assert_eq!(one.done_at, Some(Time(34)));
-    assert_eq!((two.status.as_str(), two.reason.as_deref()), ("refused", Some("no")));
+    assert_eq!((two.status.as_ref(), two.reason.as_deref()), ("refused", Some("no")));
     let answer = &rows.answers[0];
     assert_eq!(answer.rows, [[Some("1".to_owned())]]);
-    assert_eq!((answer.subject.as_str(), &answer.exchange), ("anna", &one.exchange));
+    assert_eq!((answer.subject.as_ref(), &answer.exchange), ("anna", &one.exchange));
     assert_eq!(rows.flows[0].bytes_out, Some(2));
     let session = &rows.sessions[0];
     assert_eq!((session.flows, session.exchanges, session.denied, session.masked), (1, 2, 1, 2));
@@ -222,6 +227,50 @@ fn however_the_log_is_cut_up_the_rows_are_the_same() {
     }
 }
 
+/// The same statement asked three times, the second time only prepared.
+fn repeated() -> Vec<Entry> {
+    let Entry::Asked(first) = asked(5, denial()) else { panic!("a request") };
+    let again = |number, prepares| {
+        let mut again = first.clone();
+        (again.request.exchange, again.request.prepares) = (exchange(number), prepares);
+        Entry::Asked(again)
+    };
+    let mut entries = opened();
+    entries.extend([again(5, false), again(6, true), again(7, false), flow_closed()]);
+    entries
+}
+
+#[test]
+fn a_repetition_gives_the_row_that_the_whole_entry_gives() {
+    let entries = repeated();
+    let (_, expected) = join(&entries);
+    let Entry::Asked(first) = &entries[2] else { panic!("a request") };
+    first.judged.kept.at(3);
+    let mut frames = log(&entries[..2]);
+    // The first one is whole in any segment that begins behind the mark.
+    let mut whole = Vec::new();
+    encode(&mut whole, Class::Disk, 0, u64::MAX, &entries[2], &[]).unwrap();
+    stamp(&mut whole, 3);
+    frames.push(whole);
+    frames.extend(log(&entries).into_iter().skip(3));
+    assert!(frames[3].len() < frames[2].len());
+    let mut joiner = Joiner::new(Carry::default());
+    joiner.segment(1, "h1");
+    feed(&mut joiner, &frames);
+    let rows = joiner.take().exchanges;
+    assert!(rows == expected.exchanges);
+    let verbs: Vec<_> = rows.iter().map(|row| row.verbs.join(" ")).collect();
+    assert_eq!(verbs, ["select", "prepare select", "select"]);
+    assert!(rows[0].entry_hash != rows[1].entry_hash && rows[0].statement == rows[1].statement);
+
+    // In another segment it refers to nothing.
+    let mut joiner = Joiner::new(Carry::default());
+    joiner.segment(1, "h1");
+    let Step::Frame(frame, _) = step(&frames[3]) else { panic!("not a frame") };
+    let error = joiner.feed(&frame).unwrap_err();
+    assert!(matches!(error, JoinError::Entry { source: FrameError::Repeats(3), .. }), "{error}");
+}
+
 #[test]
 fn what_an_earlier_life_left_open_is_unknown() {
     let mut entries = opened();
@@ -229,10 +278,10 @@ fn what_an_earlier_life_left_open_is_unknown() {
     let (mut joiner, rows) = join(&entries);
     assert!(rows.is_empty());
     let open = joiner.open_rows();
-    assert_eq!(open.exchanges[0].status, "open");
+    assert_eq!(open.exchanges[0].status.as_ref(), "open");
     joiner.segment(2, "h1");
     let rows = joiner.take();
-    let statuses: Vec<_> = rows.exchanges.iter().map(|row| row.status.as_str()).collect();
+    let statuses: Vec<_> = rows.exchanges.iter().map(|row| row.status.as_ref()).collect();
     assert_eq!(statuses, ["unknown", "refused"]);
     assert_eq!(rows.flows[0].close_reason.as_deref(), Some("unknown"));
     assert_eq!((rows.sessions[0].ended_at, rows.sessions[0].exchanges), (None, 2));
@@ -244,7 +293,7 @@ fn a_request_whose_flow_ends_without_an_answer_is_unknown() {
     let mut entries = opened();
     entries.extend([asked(5, Verdict::Allow), flow_closed(), answered(5)]);
     let (_, rows) = join(&entries);
-    assert_eq!(rows.exchanges[0].status, "unknown");
+    assert_eq!(rows.exchanges[0].status.as_ref(), "unknown");
     assert_eq!(rows.events[0].kind, "record.orphan");
 }
 
@@ -278,7 +327,7 @@ fn an_approval_that_is_used_later_has_two_rows() {
     let seen: Vec<_> =
         rows.holds.iter().map(|row| (row.outcome.as_str(), row.approver.as_deref())).collect();
     assert_eq!(seen, [("approved", Some("bob")), ("consumed", Some("bob"))]);
-    assert_eq!((rows.holds[0].target.as_str(), rows.holds[0].subject.as_str()), ("shop", "anna"));
+    assert_eq!((rows.holds[0].target.as_ref(), rows.holds[0].subject.as_ref()), ("shop", "anna"));
     assert!(joiner.open_rows().holds.is_empty());
 }
 
@@ -298,7 +347,7 @@ fn an_id_that_comes_twice_hides_nothing() {
     entries.extend(opened());
     let (_, rows) = join(&entries);
     let seen: Vec<_> =
-        rows.exchanges.iter().map(|row| (row.verdict.as_str(), row.status.as_str())).collect();
+        rows.exchanges.iter().map(|row| (row.verdict.as_ref(), row.status.as_ref())).collect();
     assert_eq!(seen, [("allow", "unknown"), ("deny", "ok")]);
     assert_eq!((rows.sessions.len(), rows.flows.len()), (1, 1));
 }

@@ -2,6 +2,7 @@
 
 use super::row_with_actor;
 use crate::time::Time;
+use crate::value::{Text, Texts};
 
 row_with_actor! {
     /// A binding's life.
@@ -11,7 +12,7 @@ row_with_actor! {
         /// The session.
         2 session: String,
         /// The gateway's host.
-        3 host: String,
+        3 host: Text,
         /// When it began.
         4 started_at: Time,
         /// When it ended; NULL where it ended with the gateway.
@@ -51,11 +52,11 @@ row_with_actor! {
         /// Place of its first entry in the host's log.
         1 entry_index: i64,
         /// The flow.
-        2 flow: String,
+        2 flow: Text,
         /// The session; NULL where it could not be attributed.
-        3 session: Option<String>,
+        3 session: Option<Text>,
         /// The gateway's host.
-        4 host: String,
+        4 host: Text,
         /// When it was accepted.
         5 opened_at: Time,
         /// When it ended; NULL where the gateway died first.
@@ -65,7 +66,7 @@ row_with_actor! {
         /// Process id of who opened it.
         8 pid: i64,
         /// Its executable.
-        9 exe: String,
+        9 exe: Text,
         /// Its arguments.
         10 argv: Vec<String>,
         /// Its Unix user.
@@ -75,11 +76,11 @@ row_with_actor! {
         /// Its parents, nearest first, JSON.
         13 parents: String,
         /// The target's name.
-        14 target: String,
+        14 target: Text,
         /// The target's environment.
-        15 environment: String,
+        15 environment: Text,
         /// The protocol.
-        16 protocol: String,
+        16 protocol: Text,
         /// The target's host name.
         17 target_host: String,
         /// Original destination address.
@@ -93,11 +94,11 @@ row_with_actor! {
         /// Whether the client's side is encrypted.
         22 tls: bool,
         /// The database asked for.
-        23 database: Option<String>,
+        23 database: Option<Text>,
         /// The user that the client named.
         24 client_user: Option<String>,
         /// The user as whom the gateway logged in.
-        25 upstream_user: Option<String>,
+        25 upstream_user: Option<Text>,
         /// Bytes from the client; NULL where the gateway died first.
         26 bytes_in: Option<i64>,
         /// Bytes to the client; NULL where the gateway died first.
@@ -111,11 +112,11 @@ row_with_actor! {
         /// Place of the request in the host's log.
         1 entry_index: i64,
         /// The exchange.
-        2 exchange: String,
+        2 exchange: Text,
         /// The session.
-        3 session: Option<String>,
+        3 session: Option<Text>,
         /// The flow.
-        4 flow: String,
+        4 flow: Text,
         /// Its place in the flow, from 0.
         5 seq: i64,
         /// When it arrived.
@@ -131,47 +132,47 @@ row_with_actor! {
         /// When the answer ended.
         11 done_at: Option<Time>,
         /// The gateway's host.
-        12 host: String,
+        12 host: Text,
         /// The target's name.
-        13 target: String,
+        13 target: Text,
         /// The target's environment.
-        14 environment: String,
+        14 environment: Text,
         /// The protocol.
-        15 protocol: String,
+        15 protocol: Text,
         /// The database.
-        16 database: Option<String>,
+        16 database: Option<Text>,
         /// The user as whom the gateway logged in.
-        17 upstream_user: Option<String>,
+        17 upstream_user: Option<Text>,
         /// The statement.
-        18 statement: String,
+        18 statement: Text,
         /// A hash of its normalised shape.
         19 fingerprint: Option<i64>,
         /// Parameters, findings masked.
         20 parameters: Vec<Option<String>>,
         /// What it does.
-        21 verbs: Vec<String>,
+        21 verbs: Texts,
         /// The tables it touches.
-        22 tables: Vec<String>,
+        22 tables: Texts,
         /// All it touches, JSON.
-        23 resources: String,
+        23 resources: Text,
         /// The strongest thing it does.
-        24 effect: String,
+        24 effect: Text,
         /// Its properties.
-        25 flags: Vec<String>,
+        25 flags: Texts,
         /// `allow`, `deny` or `hold`.
-        26 verdict: String,
+        26 verdict: Text,
         /// The policies that determined it.
-        27 policies: Vec<String>,
+        27 policies: Texts,
         /// Shadow policies that would have changed it.
-        28 shadow: Vec<String>,
+        28 shadow: Texts,
         /// Hex SHA-256 of the policy set.
-        29 policy_hash: String,
+        29 policy_hash: Text,
         /// The hold it waited in.
         30 hold: Option<String>,
         /// Who approved or denied it.
         31 approver: Option<String>,
         /// Why not, or why so after a hold.
-        32 reason: Option<String>,
+        32 reason: Option<Text>,
         /// Whether it went on to the target; with status `unknown` it may not have arrived.
         33 forwarded: bool,
         /// Rows delivered.
@@ -179,17 +180,17 @@ row_with_actor! {
         /// Rows changed, as the target says.
         35 affected: Option<i64>,
         /// `ok`, `error`, `refused`, `aborted`, or `unknown` where the gateway died first.
-        36 status: String,
+        36 status: Text,
         /// SQLSTATE or the like.
         37 error_code: Option<String>,
         /// Cells masked by detector or policy, a JSON map.
-        38 masked: String,
+        38 masked: Text,
         /// Hex SHA-256 of the request's entry as logged.
         39 entry_hash: String,
         /// Process id of who asked.
         40 pid: i64,
         /// Its executable.
-        41 exe: String,
+        41 exe: Text,
     }
 }
 
@@ -199,11 +200,11 @@ row_with_actor! {
         /// Place of the part in the host's log.
         1 entry_index: i64,
         /// The exchange.
-        2 exchange: String,
+        2 exchange: Text,
         /// The session.
-        3 session: Option<String>,
+        3 session: Option<Text>,
         /// The flow.
-        4 flow: String,
+        4 flow: Text,
         /// The part's place in the answer, from 0.
         5 part: i64,
         /// The result set's place in the answer, from 0.
@@ -211,11 +212,11 @@ row_with_actor! {
         /// When.
         7 at: Time,
         /// The gateway's host.
-        8 host: String,
+        8 host: Text,
         /// `result`, `copy_out`, `copy_in` or `piece`.
-        9 kind: String,
+        9 kind: Text,
         /// Names of the columns; empty where the answer did not describe them.
-        10 columns: Vec<String>,
+        10 columns: Texts,
         /// Rows of cells as text; binary that has no text stands as `\x` and hex.
         11 rows: Vec<Vec<Option<String>>>,
         /// What is not rows.
@@ -241,7 +242,7 @@ row_with_actor! {
         /// The session.
         5 session: String,
         /// The gateway's host.
-        6 host: String,
+        6 host: Text,
         /// When it began.
         7 opened_at: Time,
         /// When it runs out.
@@ -265,9 +266,9 @@ row_with_actor! {
         /// The determining policies.
         17 policies: Vec<String>,
         /// The target's name.
-        18 target: String,
+        18 target: Text,
         /// The target's environment.
-        19 environment: String,
+        19 environment: Text,
     }
 }
 
@@ -279,7 +280,7 @@ row_with_actor! {
         /// When.
         2 at: Time,
         /// The gateway's host.
-        3 host: String,
+        3 host: Text,
         /// The session.
         4 session: Option<String>,
         /// The flow.

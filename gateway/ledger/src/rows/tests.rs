@@ -8,14 +8,14 @@ use crate::time::Time;
 fn rows_survive_arrow() {
     let row = AnswerRow {
         entry_index: 3,
-        exchange: "X".to_owned(),
+        exchange: "X".into(),
         session: None,
         at: Time(5),
-        columns: vec!["a".to_owned(), "b".to_owned()],
+        columns: ["a".to_owned(), "b".to_owned()].into(),
         rows: vec![vec![Some("1".to_owned()), None], vec![]],
         bytes: Some(vec![0, 255]),
         tag: Some("SELECT 2".to_owned()),
-        groups: vec!["dba".to_owned()],
+        groups: ["dba".to_owned()].into(),
         ..AnswerRow::default()
     };
     let empty = AnswerRow::default();
@@ -54,6 +54,6 @@ fn each_field_has_an_id_of_its_own() {
 
 #[test]
 fn rows_show_nothing_of_themselves_in_debug() {
-    let row = ExchangeRow { statement: "secret".to_owned(), ..ExchangeRow::default() };
+    let row = ExchangeRow { statement: "secret".into(), ..ExchangeRow::default() };
     assert_eq!(format!("{row:?}"), "ExchangeRow(hidden)");
 }

@@ -60,12 +60,12 @@ pub(super) fn of(
         }
     })?;
     snapshot.each(|row: AnswerRow| {
-        if exchanges.contains(&row.exchange) {
+        if exchanges.contains(&*row.exchange) {
             add(row.at, (row.entry_index, 3), What::Answer(row));
         }
     })?;
     snapshot.each(|row: HoldRow| {
-        if exchanges.contains(&row.exchange)
+        if exchanges.contains(&*row.exchange)
             || (Some(row.session.as_str()) == id && !filters.needs_exchanges())
         {
             if row.outcome != "consumed" {
@@ -122,7 +122,7 @@ impl Moment {
         let (label, code, text) = match &self.what {
             What::Began(row) => ("session", DIM, began(row)),
             What::FlowBegan(row) => ("flow", DIM, flow_began(row)),
-            What::Asked(row) => ("ask", 0, row.statement.clone()),
+            What::Asked(row) => ("ask", 0, row.statement.to_string()),
             What::HoldBegan(row) => ("hold", YELLOW, hold_began(row)),
             What::HoldEnded(row) => ("hold", YELLOW, hold_ended(row)),
             What::Answer(row) => {
@@ -152,7 +152,7 @@ fn began(row: &SessionRow) -> String {
 }
 
 fn flow_began(row: &FlowRow) -> String {
-    let exe = if row.exe.is_empty() { &row.comm } else { &row.exe };
+    let exe = if row.exe.is_empty() { row.comm.as_str() } else { row.exe.as_ref() };
     let user = row.upstream_user.as_ref().map(|user| format!(" as {user}")).unwrap_or_default();
     let target = format!("{} {}:{}", row.target, row.target_address, row.target_port);
     format!("{exe} ({}) to {target}, {}{user}", row.pid, row.protocol)
@@ -192,7 +192,7 @@ fn done(row: &ExchangeRow) -> String {
     if let Some(affected) = row.affected {
         add(format!(", {affected} affected"));
     }
-    if row.masked != "{}" {
+    if row.masked.as_ref() != "{}" {
         add(format!(", masked {}", row.masked));
     }
     if let Some(approver) = &row.approver {
@@ -205,7 +205,7 @@ fn done(row: &ExchangeRow) -> String {
 }
 
 fn done_colour(row: &ExchangeRow) -> u8 {
-    match (row.forwarded, row.status.as_str()) {
+    match (row.forwarded, row.status.as_ref()) {
         (false, _) | (_, "error") => RED,
         (true, "ok") => GREEN,
         (true, _) => YELLOW,

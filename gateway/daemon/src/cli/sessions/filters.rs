@@ -46,8 +46,8 @@ impl Filters {
     pub(in crate::cli) fn exchange(&self, row: &ExchangeRow) -> bool {
         let contains = |text: &str| row.statement.to_lowercase().contains(&text.to_lowercase());
         self.actor(&row.subject, row.email.as_deref(), &row.agent)
-            && self.target.as_deref().is_none_or(|target| target == row.target)
-            && self.verdict.as_deref().is_none_or(|verdict| verdict == row.verdict)
+            && self.target.as_deref().is_none_or(|target| target == row.target.as_ref())
+            && self.verdict.as_deref().is_none_or(|verdict| verdict == row.verdict.as_ref())
             && self.text.as_deref().is_none_or(contains)
             && self.time(row.asked_at, Some(row.done_at.unwrap_or(row.decided_at)))
     }

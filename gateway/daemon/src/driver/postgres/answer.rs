@@ -295,7 +295,7 @@ impl Answers<'_> {
         let refusal = exchange.as_ref().and_then(|exchange| exchange.refusal.as_ref());
         match refusal {
             Some((refusal, sqlstate)) if refused && refuse::is_substitutes(code) => {
-                let hash = self.lane.services.live().policy.hash().clone();
+                let hash = self.lane.live().policy.hash().clone();
                 let mut with = refuse::refusal(refusal, &hash);
                 with.code = sqlstate;
                 build::rewrite_error(fields, &with, &mut self.out.bytes);
@@ -392,7 +392,7 @@ fn portal_shape(exchange: &Exchange, portal: Option<&Rc<Lot>>) -> Result<Rc<Shap
     let Some((portal, description)) = described else {
         return Err(End::Mask("rows came that nobody described".to_owned()));
     };
-    let shape = Rc::new(description.with_formats(&portal.formats));
+    let shape = description.with_formats(&portal.formats);
     *exchange.shape.borrow_mut() = Some(shape.clone());
     Ok(shape)
 }

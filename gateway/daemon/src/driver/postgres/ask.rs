@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use weir_classify::{Facts, classify};
-use weir_model::entry::Asked;
+use weir_model::entry::{self, Asked, Kept, Request};
 use weir_model::{Decision, Dialect, Entry, Operation, Refusal, Statement, Verdict, limits};
 use weir_policy::{Action, Ask};
 
@@ -18,6 +18,8 @@ use crate::flow::services::{Live, count_asked, now_us};
 #[derive(Default)]
 pub struct Cache {
     judged: HashMap<Arc<[u8]>, Rc<Judged>>,
+    /// What policy says depends on nothing else of a statement than what it means.
+    decided: HashMap<Arc<Operation>, Arc<Decision>>,
     state: Option<LexerState>,
     policy: Option<Arc<str>>,
 }
@@ -45,16 +47,13 @@ impl Lane {
     /// Classifies and decides a statement; what was decided before under the same conditions is
     /// remembered by its exact bytes.
     pub fn judge(&self, text: &[u8]) -> Rc<Judged> {
-        let live = self.services.live();
+        let live = self.live();
         let (state, policy) = (self.state.get(), live.policy.hash());
         {
             let mut cache = self.judged.borrow_mut();
             if cache.state != Some(state) || cache.policy.as_ref() != Some(policy) {
-                *cache = Cache {
-                    judged: HashMap::new(),
-                    state: Some(state),
-                    policy: Some(policy.clone()),
-                };
+                *cache =
+                    Cache { state: Some(state), policy: Some(policy.clone()), ..Cache::default() };
             }
             if let Some(found) = cache.judged.get(text) {
                 return found.clone();
@@ -78,7 +77,7 @@ impl Lane {
 
     /// Judges a request that is no SQL text.
     pub fn judge_unknown(&self, what: &'static str) -> Rc<Judged> {
-        let live = self.services.live();
+        let live = self.live();
         let facts = classify(&Statement::Unknown { what }, &self.state.get().sql());
         Rc::new(self.decide(&live, what.as_bytes().into(), facts))
     }
@@ -87,18 +86,29 @@ impl Lane {
         let prepared = self.sql_prepared.borrow();
         let operation = facts.resolve(&|name| prepared.get(name).cloned().flatten());
         let decision = self.decision(live, &operation);
-        let text = String::from_utf8_lossy(&bytes).into();
-        Judged { bytes, text, facts, operation, decision, shape: Default::default() }
+        Judged::new(bytes, facts, operation, decision)
     }
 
-    fn decision(&self, live: &Live, operation: &Operation) -> Arc<Decision> {
-        Arc::new(live.policy.decide(&Ask {
+    fn decision(&self, live: &Live, operation: &Arc<Operation>) -> Arc<Decision> {
+        let mut cache = self.judged.borrow_mut();
+        let current = cache.policy.as_ref() == Some(live.policy.hash());
+        if current && let Some(decision) = cache.decided.get(operation) {
+            return decision.clone();
+        }
+        let decision = Arc::new(live.policy.decide(&Ask {
             action: Action::SqlRun,
             identity: &self.caller.identity,
             target: &self.target,
             operation,
             approvers: &[],
-        }))
+        }));
+        if current {
+            if cache.decided.len() >= CACHED {
+                cache.decided.clear();
+            }
+            cache.decided.insert(operation.clone(), decision.clone());
+        }
+        decision
     }
 
     /// What can't be masked is not a plain read or write where sensitive columns are named: COPY
@@ -108,7 +118,7 @@ impl Lane {
         if !copies && !judged.facts.stores {
             return judged;
         }
-        let live = self.services.live();
+        let live = self.live();
         let named = match super::catalogue::of(self, &live, std::iter::empty()).await {
             Ok(catalogue) => catalogue.names_classified(&judged.operation),
             Err(error) => {
@@ -121,15 +131,10 @@ impl Lane {
         }
         let mut operation = (*judged.operation).clone();
         operation.effect = weir_model::Effect::Unknown;
+        let operation = Arc::new(operation);
         let decision = self.decision(&live, &operation);
-        Rc::new(Judged {
-            bytes: judged.bytes.clone(),
-            text: judged.text.clone(),
-            facts: judged.facts.clone(),
-            operation: Arc::new(operation),
-            decision,
-            shape: Default::default(),
-        })
+        let (bytes, facts) = (judged.bytes.clone(), judged.facts.clone());
+        Rc::new(Judged::new(bytes, facts, operation, decision))
     }
 
     /// Asks about a statement: decides, and where a human must say so, waits for one.
@@ -163,47 +168,27 @@ impl Lane {
             }
         };
         if refusal.is_none()
-            && let Some(reason) = self.unrecordable()
+            && let Some(error) = self.services.recorder.refusal()
         {
-            refusal = Some((unrecorded(reason), "53100"));
+            refusal = Some((super::unrecorded(&error), "53100"));
         }
         let reason = refusal.as_ref().map(|(refusal, _)| refusal.message.clone());
-        let entry = Entry::Asked(Asked {
+        let request = Request {
             exchange: id,
             flow: self.flow,
             seq,
             asked_us,
-            decided_us: now_us(),
-            statement: judged.text.clone(),
-            fingerprint: judged.facts.fingerprint,
-            parameters: shown(self, &parameters),
-            operation: self.recorded_operation(&judged, phase),
-            decision: judged.decision.clone(),
-            hold: held.hold.clone(),
-            approver: held.approver.clone(),
+            decided_us: if held.hold.is_some() { now_us() } else { asked_us },
+            prepares: phase == Phase::Prepare,
+            parameters: shown(self, parameters),
+            hold: held.hold,
+            approver: held.approver,
             forwarded: refusal.is_none(),
             reason: reason.or(held.comment),
-        });
+        };
+        let entry = Entry::Asked(Asked { judged: judged.recorded.clone(), request });
         let exchange = self.exchange(id, judged, phase == Phase::Prepare, refusal);
         Asking { exchange, entry }
-    }
-
-    /// Why nothing can be put on record now, if that is so.
-    fn unrecordable(&self) -> Option<String> {
-        let health = self.services.recorder.health();
-        let low = health.low_space.then(|| "the record's disk is nearly full".to_owned());
-        health.failed.or(low)
-    }
-
-    fn recorded_operation(&self, judged: &Judged, phase: Phase) -> Arc<Operation> {
-        match phase {
-            Phase::Run => judged.operation.clone(),
-            Phase::Prepare => {
-                let mut operation = (*judged.operation).clone();
-                operation.verbs.insert(0, "prepare".to_owned());
-                Arc::new(operation)
-            }
-        }
     }
 
     /// Keeps what a statement that goes on will change for those after it.
@@ -276,15 +261,9 @@ impl Lane {
         let judged = self.judge_unknown(what);
         let (id, seq) = self.next_exchange();
         let now = now_us();
-        let entry = Entry::Asked(Asked {
-            exchange: id,
-            flow: self.flow,
-            seq,
-            asked_us: now,
-            decided_us: now,
-            statement: judged.text.clone(),
+        let recorded = entry::Judged {
+            statement: judged.recorded.statement.clone(),
             fingerprint: None,
-            parameters: Vec::new(),
             operation: judged.operation.clone(),
             decision: Arc::new(Decision {
                 verdict: Verdict::Deny(refusal.clone()),
@@ -292,33 +271,37 @@ impl Lane {
                 shadow: Vec::new(),
                 policy_hash: judged.decision.policy_hash.clone(),
             }),
+            kept: Kept::default(),
+        };
+        let request = Request {
+            exchange: id,
+            flow: self.flow,
+            seq,
+            asked_us: now,
+            decided_us: now,
+            prepares: false,
+            parameters: Vec::new(),
             hold: None,
             approver: None,
             forwarded: false,
             reason: Some(refusal.message.clone()),
-        });
+        };
+        let entry = Entry::Asked(Asked { judged: Arc::new(recorded), request });
         let exchange = self.exchange(id, judged, false, Some((refusal, code)));
         Asking { exchange, entry }
     }
 }
 
-fn unrecorded(reason: String) -> Refusal {
-    Refusal {
-        rule: "weir.unrecorded".to_owned(),
-        message: format!("refused because it can't be put on record: {reason}"),
-        instead: "wait; the operator of Weir has to mend the record first".to_owned(),
-    }
-}
-
 /// Parameters as the record and approvers see them, with findings masked.
-pub fn shown(lane: &Lane, parameters: &[Option<Vec<u8>>]) -> Vec<Option<String>> {
+pub fn shown(lane: &Lane, parameters: Vec<Option<Vec<u8>>>) -> Vec<Option<String>> {
     if parameters.is_empty() {
         return Vec::new();
     }
     let rules = super::shape::rules(lane);
-    let show = |value: &Vec<u8>| {
-        let text = String::from_utf8_lossy(value);
-        lane.services.masker.text(&rules, &text).unwrap_or_else(|| text.into_owned())
+    let show = |value: Vec<u8>| {
+        let text = String::from_utf8(value)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        lane.services.masker.text(&rules, &text).unwrap_or(text)
     };
-    parameters.iter().map(|value| value.as_ref().map(show)).collect()
+    parameters.into_iter().map(|value| value.map(show)).collect()
 }

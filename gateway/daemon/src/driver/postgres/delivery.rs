@@ -37,7 +37,7 @@ impl Out {
     }
 
     /// An answer ends here, unless its end is on record already.
-    pub fn end(&mut self, exchange: &Exchange, flow: weir_model::FlowId, status: &str) {
+    pub fn end(&mut self, exchange: &Exchange, flow: weir_model::FlowId, status: &'static str) {
         if !exchange.answered.get() {
             let entry = Entry::Answered(exchange.answered(flow, status));
             self.ends.push((self.parts.len(), entry));
@@ -67,7 +67,7 @@ impl Out {
 fn part_entry(lane: &Lane, exchange: &Exchange) -> Entry {
     let part = exchange.parts.get();
     exchange.parts.set(part + 1);
-    let formats = exchange.shape.borrow().as_ref().map(|shape| shape.formats());
+    let formats = exchange.shape.borrow().as_ref().map(|shape| shape.formats.clone());
     Entry::AnswerPart(AnswerPart {
         exchange: exchange.id,
         flow: lane.flow,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 use weir_classify::{Facts, SqlState};
-use weir_model::entry::Answered;
+use weir_model::entry::{self, Answered, Kept};
 use weir_model::{Caller, Decision, Entry, ExchangeId, FlowId, Operation, Refusal, Target};
 use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::conversation::{Conversation, Portal};
@@ -19,22 +19,41 @@ use crate::config::TargetConfig;
 use crate::driver::stream::Side;
 use crate::flow::Flow;
 use crate::flow::gate::Gate;
-use crate::flow::services::{Services, Session, now_ms, now_us, random};
+use crate::flow::services::{Live, Services, Session, now_ms, now_us, random};
 
 /// A statement, classified and decided on.
 pub struct Judged {
     /// Its exact bytes.
     pub bytes: Arc<[u8]>,
-    /// The same for people.
-    pub text: Arc<str>,
     /// What the classifier found.
     pub facts: Facts,
     /// What it means, prepared statements resolved.
     pub operation: Arc<Operation>,
     /// What policy says.
     pub decision: Arc<Decision>,
+    /// All of this for the record.
+    pub recorded: Arc<entry::Judged>,
     /// The shape of its result, as it was last.
     pub shape: RefCell<Option<super::shape::Known>>,
+}
+
+impl Judged {
+    /// Puts together what was found of a statement.
+    pub fn new(
+        bytes: Arc<[u8]>,
+        facts: Facts,
+        operation: Arc<Operation>,
+        decision: Arc<Decision>,
+    ) -> Self {
+        let recorded = Arc::new(entry::Judged {
+            statement: String::from_utf8_lossy(&bytes).into(),
+            fingerprint: facts.fingerprint,
+            operation: operation.clone(),
+            decision: decision.clone(),
+            kept: Kept::default(),
+        });
+        Self { bytes, facts, operation, decision, recorded, shape: RefCell::default() }
+    }
 }
 
 /// One operation on its way: what its answer needs to know.
@@ -71,7 +90,7 @@ pub struct Exchange {
 
 impl Exchange {
     /// The entry that ends it.
-    pub fn answered(&self, flow: FlowId, status: &str) -> Answered {
+    pub fn answered(&self, flow: FlowId, status: &'static str) -> Answered {
         self.answered.set(true);
         Answered {
             exchange: self.id,
@@ -79,7 +98,7 @@ impl Exchange {
             forwarded_us: self.forwarded_us.get(),
             first_us: self.first_us.get(),
             done_us: now_us(),
-            status: status.to_owned(),
+            status: status.into(),
             error_code: self.error_code.borrow().clone(),
             rows: self.rows.get(),
             affected: self.affected.get(),
@@ -140,7 +159,9 @@ pub struct Lane {
     /// Statements judged before.
     pub judged: RefCell<super::ask::Cache>,
     /// How findings are hidden, under which policy.
-    pub rules: RefCell<Option<(Arc<str>, weir_mask::ContentRules)>>,
+    pub rules: RefCell<Option<(Arc<str>, Rc<weir_mask::ContentRules>)>>,
+    /// Policy and targets, and of which generation.
+    live: RefCell<(u64, Rc<Arc<Live>>)>,
     /// The catalogue as it was last read.
     pub catalogue: RefCell<Arc<super::catalogue::Catalogue>>,
     /// Bytes from the client.
@@ -229,6 +250,7 @@ impl Lane {
             sweep_at: Cell::new(64),
             judged: RefCell::default(),
             rules: RefCell::default(),
+            live: RefCell::new((0, Rc::new(flow.services.live()))),
             catalogue: RefCell::default(),
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
@@ -243,6 +265,16 @@ impl Lane {
         let reason = ended.wait_for(Option::is_some).await;
         let reason = reason.ok().and_then(|reason| reason.clone());
         format!("session ended: {}", reason.unwrap_or_default())
+    }
+
+    /// Policy and targets as they are now. The copy spares the threads the counter that they share.
+    pub fn live(&self) -> Rc<Arc<Live>> {
+        let generation = self.services.generation();
+        let mut live = self.live.borrow_mut();
+        if live.0 != generation {
+            *live = (generation, Rc::new(self.services.live()));
+        }
+        live.1.clone()
     }
 
     /// The next exchange's identifier and place in the flow.

@@ -1,6 +1,7 @@
 //! The client's direction: every message is passed by the closed list, asked about, or refused.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use weir_model::entry::{AnswerPart, PartKind};
 use weir_model::{Entry, Flag, Refusal, limits};
@@ -128,9 +129,9 @@ impl Requests<'_> {
             ClientStep::Query(text) => self.query(text, message).await?,
             ClientStep::Parse { name, text } => self.parse(&parsed, name, text, message).await?,
             ClientStep::Bind { prepared, portal, formats, parameters, result_formats } => {
-                let values: Vec<Option<Vec<u8>>> =
-                    parameters.iter().map(|value| value.map(<[u8]>::to_vec)).collect();
-                let shown = shown_parameters(&values, &|place| formats.of(place).unwrap_or(0));
+                let values = parameters.iter().enumerate();
+                let shown = values.map(|(place, value)| shown(value?, formats.of(place)));
+                let shown = shown.collect();
                 // Decided again at each execution: the policy may be another by now.
                 let judged = self.lane.judge(&prepared.statement.bytes);
                 let judged = self.lane.guard(judged).await;
@@ -301,7 +302,7 @@ impl Requests<'_> {
             part,
             at_us: now_us(),
             kind: PartKind::CopyIn,
-            formats: Vec::new(),
+            formats: Arc::default(),
         });
         self.burst.note(entry, message.get(5..).unwrap_or_default());
         self.burst.pass(message);
@@ -330,19 +331,14 @@ impl Requests<'_> {
     }
 }
 
-/// Parameters as the record and a hold's binding see them; binary ones as hex.
-fn shown_parameters(
-    values: &[Option<Vec<u8>>],
-    format: &dyn Fn(usize) -> i16,
-) -> Vec<Option<Vec<u8>>> {
-    let hex = |bytes: &[u8]| {
-        let digits = bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes());
-        b"\\x".iter().copied().chain(digits).collect()
-    };
-    let shown = values.iter().enumerate().map(|(place, value)| {
-        value.as_ref().map(|bytes| if format(place) == 0 { bytes.clone() } else { hex(bytes) })
-    });
-    shown.collect()
+/// A parameter as the record and a hold's binding see it; a binary one as hex.
+fn shown(value: &[u8], format: Option<i16>) -> Option<Vec<u8>> {
+    if format.unwrap_or(0) == 0 {
+        return Some(value.to_vec());
+    }
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0') as u8;
+    let digits = value.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    Some(b"\\x".iter().copied().chain(digits).collect())
 }
 
 /// Whether a statement may make the target ask for COPY data.

@@ -26,35 +26,36 @@ pub struct Shape {
     pub is_clear: bool,
     /// Some column is hidden whatever its value.
     pub applies: bool,
-    rules: ContentRules,
+    /// The columns' formats, for whoever reads the record.
+    pub formats: Arc<[i16]>,
+    rules: Rc<ContentRules>,
 }
 
 impl Shape {
-    fn new(columns: Vec<Column>, rules: ContentRules) -> Self {
+    fn new(columns: Vec<Column>, rules: Rc<ContentRules>) -> Self {
         let is_clear = columns.iter().all(|column| matches!(column.action, Action::Clear));
         let applies = columns.iter().any(|column| matches!(column.action, Action::Apply { .. }));
-        Self { columns, is_clear, applies, rules }
+        let formats = columns.iter().map(|column| column.format).collect();
+        Self { columns, is_clear, applies, formats, rules }
     }
 
     /// The same shape in the formats of a Bind.
-    pub fn with_formats(&self, formats: &[i16]) -> Self {
+    pub fn with_formats(self: &Rc<Self>, formats: &[i16]) -> Rc<Self> {
         let format = |place: usize| match formats {
             [] => 0,
             [one] => *one,
             many => many.get(place).copied().unwrap_or(1),
         };
+        if self.formats.iter().enumerate().all(|(place, own)| *own == format(place)) {
+            return self.clone();
+        }
         let column = |(place, column): (usize, &Column)| Column {
             type_oid: column.type_oid,
             format: format(place),
             action: column.action.clone(),
         };
         let columns = self.columns.iter().enumerate().map(column).collect();
-        Self::new(columns, self.rules.clone())
-    }
-
-    /// The columns' formats, for whoever reads the record.
-    pub fn formats(&self) -> Vec<i16> {
-        self.columns.iter().map(|column| column.format).collect()
+        Rc::new(Self::new(columns, self.rules.clone()))
     }
 
     /// Writes a row with its findings hidden.
@@ -95,14 +96,14 @@ impl Shape {
 }
 
 /// How findings of each detector are hidden from this caller; asked once per policy.
-pub fn rules(lane: &Lane) -> ContentRules {
-    let live = lane.services.live();
+pub fn rules(lane: &Lane) -> Rc<ContentRules> {
+    let live = lane.live();
     if let Some((hash, rules)) = lane.rules.borrow().as_ref()
         && hash == live.policy.hash()
     {
         return rules.clone();
     }
-    let rules = asked_rules(lane, &live);
+    let rules = Rc::new(asked_rules(lane, &live));
     *lane.rules.borrow_mut() = Some((live.policy.hash().clone(), rules.clone()));
     rules
 }
@@ -139,19 +140,19 @@ pub async fn of(
     description: &RowDescription<'_>,
     judged: &Judged,
 ) -> Result<Rc<Shape>, String> {
-    let policy = lane.services.live().policy.hash().clone();
+    let live = lane.live();
     let (age, deferred) = (lane.age(), lane.deferred.borrow().len());
     if let Some(known) = judged.shape.borrow().as_ref()
         && known.age == age
         && known.deferred == deferred
-        && known.policy == policy
+        && known.policy == *live.policy.hash()
         && known.at.elapsed() < catalogue::FRESH
         && known.description == message
     {
         return Ok(known.shape.clone());
     }
     let shape = made(lane, description, judged).await?;
-    let description = message.to_vec();
+    let (description, policy) = (message.to_vec(), live.policy.hash().clone());
     let known = Known { description, age, policy, deferred, at: Instant::now(), shape };
     let shape = known.shape.clone();
     *judged.shape.borrow_mut() = Some(known);
@@ -163,7 +164,7 @@ async fn made(
     description: &RowDescription<'_>,
     judged: &Judged,
 ) -> Result<Rc<Shape>, String> {
-    let live = lane.services.live();
+    let live = lane.live();
     let fields: Vec<Field<'_>> = description.iter().collect();
     let tables = fields.iter().map(|field| field.table);
     let catalogue = catalogue::of(lane, &live, tables).await?;

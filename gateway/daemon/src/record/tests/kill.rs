@@ -43,6 +43,10 @@ fn kill_9_at_any_moment_loses_nothing_acknowledged() {
         victim.kill().unwrap();
         victim.wait().unwrap();
         acknowledged.extend(reader.join().unwrap());
+        if acknowledged.is_empty() {
+            // A busy machine: it was killed before it had a record.
+            continue;
+        }
         // A reader needs no recovery.
         let found = numbers(dir.path());
         assert!(acknowledged.iter().all(|(index, number)| found.get(index) == Some(number)));
