@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use weir_tests::{Agent, Gateway, Issuer, Setup, wait_for};
+use weir_tests::{Agent, Gateway, Issuer, Provider, Setup, wait_for};
 
 fn refused(gateway: &Gateway, token: &str) -> String {
     let path = gateway.dir.join(format!("bad-{}", weir_tests::unique()));
@@ -91,4 +91,46 @@ fn sessions_name_the_subject_the_agent_and_the_groups() {
     assert_eq!(rows[0]["subject"], "alice");
     assert_eq!(rows[0]["agent"], "test-agent");
     assert!(rows[0]["exe"].as_str().is_some_and(|exe| exe.contains("psql")), "{rows:#?}");
+}
+
+/// A file with a token.
+fn file(gateway: &Gateway, token: &str) -> std::path::PathBuf {
+    let path = gateway.dir.join(format!("provider-{}", weir_tests::unique()));
+    std::fs::write(&path, token).expect("a token file");
+    path
+}
+
+#[test]
+fn tokens_of_a_certified_provider_bind_agents_through_a_rotation_of_its_keys() {
+    let provider = Provider::start("RS256");
+    let others = ["PS256", "ES256", "EdDSA"].map(Provider::start);
+    let trusted = |provider: &Provider| {
+        format!("[[issuer]]\nissuer = \"{}\"\naudience = [\"weir\"]\n", provider.url)
+    };
+    let extra = std::iter::once(&provider).chain(&others).map(trusted).collect();
+    let gateway = Gateway::start(&Setup { extra, ..Setup::default() });
+    for other in &others {
+        let token = other.agent_token();
+        Agent::new(&gateway, file(&gateway, &token)).run("true", &[]).ok();
+    }
+    let old = provider.agent_token();
+    let acting = provider.acting_token(&old);
+    for token in [&old, &acting] {
+        let said = Agent::new(&gateway, file(&gateway, token)).psql("select 1").ok();
+        assert_eq!(said.out, "1");
+    }
+    provider.rotate("ES256");
+    // A key that is not known is looked for once per half a minute and issuer, not more.
+    let new = provider.agent_token();
+    wait_for("the new key", Duration::from_secs(60), || {
+        let said = Agent::new(&gateway, file(&gateway, &new)).psql("select 2");
+        (said.out == "2").then_some(())
+    });
+    assert!(refused(&gateway, &old).contains("key"), "the old key is gone");
+    let rows = gateway
+        .duckdb("select distinct subject, agent, on_behalf_of, issuer from sessions order by all");
+    assert_eq!(rows.len(), 5, "{rows:#?}");
+    let own: Vec<_> = rows.iter().filter(|row| row["issuer"] == provider.url.as_str()).collect();
+    assert_eq!(own.len(), 2, "{rows:#?}");
+    assert!(own.iter().any(|row| row["on_behalf_of"] == "agent"), "{rows:#?}");
 }

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod gateway;
+pub mod idp;
 pub mod postgres;
 pub mod python;
 pub mod record;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 pub use agent::Agent;
 pub use gateway::{Gateway, Issuer, Setup};
+pub use idp::Provider;
 pub use postgres::Postgres;
 
 /// The binary under test: `WEIR_BIN`, else what a plain build makes.

@@ -4,8 +4,6 @@
 //! issuer's own document and from nowhere else.
 
 #[cfg(test)]
-mod provider_tests;
-#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
