@@ -29,6 +29,8 @@ pub const PAYLOAD_BYTES: usize = limits::MESSAGE_BYTES;
 pub const FRAME_BYTES: usize = HEAD_BYTES + PAYLOAD_BYTES + CRC_BYTES;
 
 const LEN_BYTES: usize = 4;
+/// At most so many fields were ever added to one entry.
+const ADDED_BYTES: usize = 16;
 const INDEX: std::ops::Range<usize> = 8..16;
 
 /// What must have happened to an entry before its append returns.
@@ -70,8 +72,18 @@ pub struct Frame<'a> {
 
 impl Frame<'_> {
     /// Decodes the entry.
+    ///
+    /// Fields are only ever added at the end of an entry. One that was written before they were ends
+    /// earlier, and reads as if they were empty, which postcard writes as zeros.
     pub fn entry(&self) -> Result<Entry, FrameError> {
-        Ok(postcard::from_bytes(self.entry_bytes)?)
+        match postcard::from_bytes(self.entry_bytes) {
+            Err(postcard::Error::DeserializeUnexpectedEnd) => {
+                let mut longer = self.entry_bytes.to_vec();
+                longer.resize(longer.len() + ADDED_BYTES, 0);
+                Ok(postcard::from_bytes(&longer)?)
+            }
+            read => Ok(read?),
+        }
     }
 }
 
