@@ -223,3 +223,46 @@ fn without_mounts_variables_alone_tell_of_it() {
     let folder = run(&["sh".to_owned(), "-c".to_owned(), "dirname $SSL_CERT_FILE".to_owned()]);
     assert!(!std::path::Path::new(&out(&folder)).exists(), "it is gone afterwards");
 }
+
+/// A mount namespace with a system trust of its own, so that the host's stays as it is.
+const HOST: &str = "
+set -e
+mount -t tmpfs none /usr/local/share/ca-certificates
+mkdir -p $1/etc; cp -a /etc/ssl $1/etc/ssl; mount --bind $1/etc/ssl /etc/ssl
+cd $1; shift; \"$@\"
+";
+
+fn on_host(gateway: &Gateway, script: &str) -> Output {
+    let weir = env!("CARGO_BIN_EXE_weir");
+    let state = gateway.folder.path().join("state").display().to_string();
+    let script = format!("weir() {{ {weir} \"$@\" --state-dir {state}; }}; {script}");
+    let mut host = Command::new("unshare");
+    host.args(["--mount", "--propagation", "private", "sh", "-c", HOST, "sh"]);
+    host.arg(gateway.folder.path()).args(["sh", "-c", &script]);
+    bare(&mut host);
+    host.output().unwrap()
+}
+
+#[test]
+fn the_host_can_be_made_to_trust_weir_and_to_forget_it() {
+    let gateway = Gateway::start(false);
+    let url = format!("https://localhost:{}/", serve(&gateway));
+    let script = format!(
+        "curl -sS {url} 2>/dev/null && exit 1\n\
+         weir ca install && weir ca install --json && curl -sS {url} && echo\n\
+         {PYTHON} -c \"import urllib.request as r; print(r.urlopen('{url}').read().decode())\"\n\
+         weir ca uninstall --json && weir ca uninstall --json && curl -sS {url} 2>/dev/null || echo gone"
+    );
+    let before = std::fs::read("/etc/ssl/certs/ca-certificates.crt").unwrap();
+    let said = out(&on_host(&gateway, &script));
+    let lines: Vec<&str> = said.lines().collect();
+    let path = "/usr/local/share/ca-certificates/weir.crt";
+    assert_eq!(lines[0], format!("installed {path}"), "{said}");
+    let json: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
+    assert_eq!(json["path"], path);
+    assert_eq!(json["sha256"], gateway.authority.fingerprint());
+    assert_eq!(lines[2..4], ["served", "served"], "{said}");
+    assert_eq!(lines[4], format!("{{\"removed\":[\"{path}\"]}}"));
+    assert_eq!(lines[5..], ["{\"removed\":[]}", "gone"], "{said}");
+    assert_eq!(std::fs::read("/etc/ssl/certs/ca-certificates.crt").unwrap(), before);
+}
