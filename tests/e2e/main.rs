@@ -6,6 +6,7 @@ mod evade;
 mod faults;
 mod hold;
 mod identity;
+mod jail;
 mod mask;
 mod perimeter;
 mod record;

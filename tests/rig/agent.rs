@@ -10,6 +10,7 @@ pub struct Agent<'a> {
     gateway: &'a Gateway,
     token: PathBuf,
     user: Option<String>,
+    relax: Option<String>,
 }
 
 /// What a program said.
@@ -42,12 +43,18 @@ impl Said {
 impl<'a> Agent<'a> {
     /// An agent with a token.
     pub fn new(gateway: &'a Gateway, token: PathBuf) -> Self {
-        Self { gateway, token, user: None }
+        Self { gateway, token, user: None, relax: None }
     }
 
     /// The same, as another Unix user.
     pub fn as_user(mut self, user: &str) -> Self {
         self.user = Some(user.to_owned());
+        self
+    }
+
+    /// The same, with parts of the jail left open.
+    pub fn relaxed(mut self, relaxations: &str) -> Self {
+        self.relax = Some(relaxations.to_owned());
         self
     }
 
@@ -57,6 +64,9 @@ impl<'a> Agent<'a> {
         command.arg(&self.token);
         if let Some(user) = &self.user {
             command.args(["--user", user]);
+        }
+        if let Some(relaxations) = &self.relax {
+            command.args(["--relax", relaxations]);
         }
         command.arg("--").arg(program).args(arguments);
         for name in ["PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"] {

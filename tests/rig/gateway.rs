@@ -261,6 +261,16 @@ impl Gateway {
         std::fs::read_to_string(self.dir.join("gateway.log")).unwrap_or_default()
     }
 
+    /// Builds a C program in this gateway's directory; returns its path.
+    pub fn compile(&self, name: &str, source: &str) -> String {
+        let (code, program) = (self.dir.join(format!("{name}.c")), self.dir.join(name));
+        std::fs::write(&code, source).expect("a source file");
+        let output = Command::new("gcc").arg("-o").arg(&program).arg(&code).output();
+        let output = output.expect("gcc: run `cargo xtask setup`");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        program.display().to_string()
+    }
+
     /// Whether this test's directory is still wanted.
     pub fn path(&self) -> &Path {
         self.kept.path()

@@ -31,6 +31,8 @@ pub enum Part {
     Node,
     /// JDBC.
     Java,
+    /// What agents use, and tests run in the jail.
+    Tools,
     /// The proxies that the benchmark compares with.
     Proxies,
     /// The compiler and linker for eBPF, and a build of the object.
@@ -40,7 +42,8 @@ pub enum Part {
 }
 
 /// What tests need.
-const TEST: [Part; 5] = [Part::Build, Part::Postgres, Part::Python, Part::Node, Part::Java];
+const TEST: [Part; 6] =
+    [Part::Build, Part::Postgres, Part::Python, Part::Node, Part::Java, Part::Tools];
 
 /// Runs the task.
 pub fn run(args: &Args) -> Result<()> {
@@ -75,6 +78,7 @@ fn one(part: Part) -> Result<()> {
         Part::Python => python(),
         Part::Node => node(),
         Part::Java => java(),
+        Part::Tools => apt(&["ca-certificates", "curl", "gdb", "git", "strace", "tmux"]),
         Part::Proxies => apt(&["pgbouncer", "haproxy", "util-linux"]),
         Part::Ebpf => ebpf::run(true),
         Part::Deny => deny(),

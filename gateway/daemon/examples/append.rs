@@ -90,6 +90,8 @@ fn opened() -> [Entry; 2] {
         cgroup: "/example".to_owned(),
         command: vec!["agent".to_owned()],
         uid: 1000,
+        jail: vec!["seccomp".to_owned()],
+        relaxed: Vec::new(),
     };
     let flow_opened = FlowOpened {
         flow,

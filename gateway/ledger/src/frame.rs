@@ -37,6 +37,8 @@ pub const FRAME_BYTES: usize = HEAD_BYTES + PAYLOAD_BYTES + CRC_BYTES;
 
 const LEN_BYTES: usize = 4;
 const REPETITION: u8 = 11;
+/// At most so many fields were ever added to one entry.
+const ADDED_BYTES: usize = 16;
 const INDEX: std::ops::Range<usize> = 8..16;
 
 /// What must have happened to an entry before its append returns.
@@ -93,7 +95,7 @@ impl Frame<'_> {
     /// Decodes what it holds.
     pub fn logged(&self) -> Result<Logged, FrameError> {
         if !self.repeats {
-            return Ok(Logged::Entry(postcard::from_bytes(self.entry_bytes)?));
+            return Ok(Logged::Entry(whole(self.entry_bytes)?));
         }
         let Some((index, request)) = self.entry_bytes.split_first_chunk() else {
             return Err(FrameError::Coding(postcard::Error::DeserializeUnexpectedEnd));
@@ -121,6 +123,21 @@ impl Entries {
                 Ok(Entry::Asked(Asked { judged, request }))
             }
         }
+    }
+}
+
+/// Decodes an entry in full.
+///
+/// Fields are only ever added at the end of an entry. One that was written before they were ends
+/// earlier, and reads as if they were empty, which postcard writes as zeros.
+fn whole(bytes: &[u8]) -> Result<Entry, FrameError> {
+    match postcard::from_bytes(bytes) {
+        Err(postcard::Error::DeserializeUnexpectedEnd) => {
+            let mut longer = bytes.to_vec();
+            longer.resize(longer.len() + ADDED_BYTES, 0);
+            Ok(postcard::from_bytes(&longer)?)
+        }
+        read => Ok(read?),
     }
 }
 

@@ -57,6 +57,10 @@ pub struct SessionOpened {
     pub command: Vec<String>,
     /// The Unix user it runs as.
     pub uid: u32,
+    /// The layers of its jail, for instance `seccomp`, `landlock-7`.
+    pub jail: Vec<String>,
+    /// What was left open, by the names of relaxations.
+    pub relaxed: Vec<String>,
 }
 
 /// A binding ended.

@@ -10,6 +10,7 @@
 pub mod caller;
 pub mod entry;
 pub mod id;
+pub mod jail;
 pub mod limits;
 pub mod operation;
 pub mod secret;
@@ -20,6 +21,7 @@ pub mod verdict;
 pub use caller::{Caller, Identity, Process, ProcessLink};
 pub use entry::Entry;
 pub use id::{ExchangeId, FlowId, HoldId, SessionId};
+pub use jail::{Layer, Relaxation};
 pub use operation::{Effect, Flag, Operation, Resource, ResourceKind};
 pub use secret::Secret;
 pub use statement::{Dialect, Statement};

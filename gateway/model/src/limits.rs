@@ -60,6 +60,18 @@ pub const HOLD_MS: u64 = 100_000;
 pub const HOLD_IN_TRANSACTION_MS: u64 = 5_000;
 /// How often a waiting client is told so.
 pub const HOLD_NOTICE_MS: u64 = 10_000;
+/// Layers of a jail that a session tells.
+pub const JAIL_LAYERS: usize = 16;
+/// Unix sockets of others that are taken out of an agent's sight.
+pub const HIDDEN_SOCKETS: usize = 4_096;
+/// Entries below `/run` that are looked at for them.
+pub const RUN_ENTRIES: usize = 65_536;
+/// How deep they nest.
+pub const RUN_DEPTH: usize = 16;
+/// A file with certificates, or Java's trust store.
+pub const TRUST_BYTES: usize = 8 << 20;
+/// Bytes that are typed ahead of the command.
+pub const TYPED_BYTES: usize = 4 << 10;
 /// Dialling a target.
 pub const DIAL_MS: u64 = 10_000;
 /// A client's first bytes, where the target's protocol is not configured.

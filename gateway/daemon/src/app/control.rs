@@ -1,6 +1,6 @@
 //! What the control socket's requests do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use weir_ledger::Time;
 use weir_model::entry::{Event, HoldSettled};
-use weir_model::{Entry, HoldId, Identity, Secret, SessionId};
+use weir_model::{Entry, HoldId, Identity, Layer, Relaxation, Secret, SessionId, limits};
 
 use super::sessions::{self, NewSession};
 use super::{App, note};
@@ -43,8 +43,9 @@ impl Handler for Commands {
     fn handle(&self, peer: Peer, request: Request) -> Pin<Box<dyn Future<Output = Response> + '_>> {
         Box::pin(async move {
             match request {
-                Request::Run { token, agent, command, child, uid } => {
-                    self.run(&peer, &token, agent, command, child, uid).await
+                Request::Run { token, agent, command, child, uid, jail, relax } => {
+                    let wanted = Wanted { agent, command, child, uid, jail, relax };
+                    self.run(&peer, &token, wanted).await
                 }
                 Request::RunEnded { session, status } => self.run_ended(session, status).await,
                 Request::Sessions => self.sessions(&peer),
@@ -88,18 +89,27 @@ fn find(app: &App, id: SessionId) -> Option<Arc<Session>> {
     app.services.all_sessions().into_iter().find(|session| session.id == id)
 }
 
+/// What `weir run` asks for, beside the token.
+struct Wanted {
+    agent: Option<String>,
+    command: Vec<String>,
+    child: u32,
+    uid: u32,
+    jail: Vec<Layer>,
+    relax: BTreeSet<Relaxation>,
+}
+
 impl Commands {
-    async fn run(
-        &self,
-        peer: &Peer,
-        token: &Secret,
-        agent: Option<String>,
-        command: Vec<String>,
-        child: u32,
-        uid: u32,
-    ) -> Response {
+    async fn run(&self, peer: &Peer, token: &Secret, wanted: Wanted) -> Response {
+        let Wanted { agent, command, child, uid, jail, relax } = wanted;
         if uid != peer.uid && peer.uid != 0 {
             return Response::error("only root may run an agent as another user");
+        }
+        if let Some(refused) = self.refused_relaxation(peer, &relax).await {
+            return refused;
+        }
+        if jail.len() > limits::JAIL_LAYERS {
+            return Response::error("there are not so many layers of a jail");
         }
         let hint = agent.unwrap_or_else(|| program(&command));
         let identity = match self.identify(peer, token, &hint, &command).await {
@@ -111,7 +121,7 @@ impl Commands {
             Ok(pinned) => pinned,
             Err(error) => return Response::error(format!("looking at the child: {error}")),
         };
-        let new = NewSession { identity, leader: child, uid, command };
+        let new = NewSession { identity, leader: child, uid, command, jail, relax };
         let session = match sessions::begin(&self.app, new).await {
             Ok(session) => session,
             Err(error) => return Response::error(format!("starting the session: {error:#}")),
@@ -130,9 +140,29 @@ impl Commands {
         Response::Running {
             session: session.id,
             environment,
+            authority: self.app.services.authority.certificate_pem().to_owned(),
             cgroup_mounts: Vec::<PathBuf>::new(),
             notes,
         }
+    }
+
+    /// The refusal of the first relaxation that the administrator does not allow; it is on record.
+    async fn refused_relaxation(
+        &self,
+        peer: &Peer,
+        relax: &BTreeSet<Relaxation>,
+    ) -> Option<Response> {
+        let live = self.app.services.live();
+        let refused = relax.iter().find(|relaxation| !live.allow_relax.contains(relaxation))?;
+        let text = format!("--relax {refused} is not allowed on this host");
+        let event = Event::info(now_us(), "relaxation.refused", text.clone())
+            .warning()
+            .with("pid", peer.pid)
+            .with("uid", peer.uid);
+        note(&self.app, event).await;
+        Some(Response::error(format!(
+            "{text}: an administrator allows it by allow_relax in [run] of the configuration"
+        )))
     }
 
     /// Verifies a token; a refusal is on record, the token itself never.

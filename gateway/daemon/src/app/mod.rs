@@ -143,6 +143,7 @@ pub fn load(config: &Config) -> anyhow::Result<Live> {
         columns: config.columns.clone(),
         credentials: Arc::new(Credentials::new(config.credentials.clone(), state)?),
         class: config.record.class,
+        allow_relax: config.run.allow_relax.clone(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Bindings and their lives: made, kept over a restart, cut when their token expires, ended.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use weir_model::entry::{Event, SessionClosed, SessionOpened};
-use weir_model::{Entry, Identity, SessionId};
+use weir_model::{Entry, Identity, Layer, Relaxation, SessionId};
 
 use super::{App, note};
 use crate::flow::services::{Session, now_ms, now_us, random};
@@ -78,6 +79,10 @@ pub struct NewSession {
     pub uid: u32,
     /// Its command line.
     pub command: Vec<String>,
+    /// The layers of its jail.
+    pub jail: Vec<Layer>,
+    /// What is left open.
+    pub relax: BTreeSet<Relaxation>,
 }
 
 /// Binds: leaf, programs, record, and only then the process.
@@ -103,7 +108,18 @@ pub async fn begin(app: &Rc<App>, new: NewSession) -> anyhow::Result<Arc<Session
         asked: AtomicU64::new(0),
         flows: AtomicU64::new(0),
     });
-    if let Err(error) = settle_in(app, &session, &bound, &leaf).await {
+    let opened = SessionOpened {
+        session: session.id,
+        at_us: session.opened_us,
+        identity: session.identity.clone(),
+        host: app.services.host.to_string(),
+        cgroup: bound.cgroup.clone(),
+        command: session.command.clone(),
+        uid: session.uid,
+        jail: new.jail.iter().map(ToString::to_string).collect(),
+        relaxed: new.relax.iter().map(ToString::to_string).collect(),
+    };
+    if let Err(error) = settle_in(app, &session, opened, &bound, &leaf).await {
         if let Err(error) = app.kernel.end(binding).await {
             tracing::error!("taking down a binding that failed: {error:#}");
         }
@@ -116,18 +132,10 @@ pub async fn begin(app: &Rc<App>, new: NewSession) -> anyhow::Result<Arc<Session
 async fn settle_in(
     app: &Rc<App>,
     session: &Arc<Session>,
+    opened: SessionOpened,
     bound: &Bound,
     leaf: &str,
 ) -> anyhow::Result<()> {
-    let opened = SessionOpened {
-        session: session.id,
-        at_us: session.opened_us,
-        identity: session.identity.clone(),
-        host: app.services.host.to_string(),
-        cgroup: bound.cgroup.clone(),
-        command: session.command.clone(),
-        uid: session.uid,
-    };
     let entry = Entry::SessionOpened(opened);
     let class = app.services.live().class;
     app.services

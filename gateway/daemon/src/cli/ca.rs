@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use crate::tls::{Authority, keyfile};
 
@@ -14,15 +16,29 @@ struct TrustStore {
     refresh: &'static str,
     /// What it must be told to notice that one is gone.
     afresh: &'static [&'static str],
+    /// What it makes, and programs read.
+    bundle: &'static str,
 }
 
-const TRUST_STORES: [TrustStore; 2] = [
+const TRUST_STORES: [TrustStore; 3] = [
     TrustStore {
         dir: "/usr/local/share/ca-certificates",
         refresh: "update-ca-certificates",
         afresh: &["--fresh"],
+        bundle: "/etc/ssl/certs/ca-certificates.crt",
     },
-    TrustStore { dir: "/etc/pki/ca-trust/source/anchors", refresh: "update-ca-trust", afresh: &[] },
+    TrustStore {
+        dir: "/etc/pki/ca-trust/source/anchors",
+        refresh: "update-ca-trust",
+        afresh: &[],
+        bundle: "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    },
+    TrustStore {
+        dir: "/etc/pki/trust/anchors",
+        refresh: "update-ca-certificates",
+        afresh: &[],
+        bundle: "/var/lib/ca-certificates/ca-bundle.pem",
+    },
 ];
 const INSTALLED: &str = "weir.crt";
 
@@ -60,8 +76,8 @@ pub fn run(args: Args, common: &super::Common) -> anyhow::Result<ExitCode> {
             let authority = Authority::open(&state_dir)?;
             print(&authority, common.json, true);
         }
-        Command::Install => install(&Authority::open_or_create(&state_dir)?)?,
-        Command::Uninstall => uninstall()?,
+        Command::Install => install(&Authority::open_or_create(&state_dir)?, common.json)?,
+        Command::Uninstall => uninstall(common.json)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -80,36 +96,55 @@ fn print(authority: &Authority, json: bool, with_pem: bool) {
     }
 }
 
-fn install(authority: &Authority) -> anyhow::Result<()> {
-    let store = TRUST_STORES
-        .iter()
-        .find(|store| Path::new(store.dir).is_dir())
-        .context("this host has no trust store that weir knows; install ca-certificates")?;
+/// Installing twice is installing once, and also renews what a distribution's tool has forgotten.
+fn install(authority: &Authority, json: bool) -> anyhow::Result<()> {
+    let store = TRUST_STORES.iter().find(|store| Path::new(store.dir).is_dir()).context(
+        "this host has no trust store that weir knows: install the package ca-certificates, or \
+         give programs the certificate that `weir ca show` prints",
+    )?;
     let path = Path::new(store.dir).join(INSTALLED);
     keyfile::publish(&path, authority.certificate_pem().as_bytes())?;
     refresh(store, &[])?;
-    println!("installed {}", path.display());
+    if !is_trusted(store, authority)? {
+        anyhow::bail!("{} ran, but {} does not hold the certificate", store.refresh, store.bundle);
+    }
+    let (path, sha256) = (path.display().to_string(), authority.fingerprint());
+    if json {
+        println!("{}", serde_json::json!({"path": path, "bundle": store.bundle, "sha256": sha256}));
+    } else {
+        println!("installed {path}");
+    }
     Ok(())
 }
 
-fn uninstall() -> anyhow::Result<()> {
-    let mut found = false;
+fn uninstall(json: bool) -> anyhow::Result<()> {
+    let mut removed = Vec::new();
     for store in &TRUST_STORES {
         let path = Path::new(store.dir).join(INSTALLED);
         match fs::remove_file(&path) {
             Ok(()) => {
                 refresh(store, store.afresh)?;
-                println!("removed {}", path.display());
-                found = true;
+                removed.push(path.display().to_string());
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).with_context(|| format!("removing {path:?}")),
         }
     }
-    if !found {
+    if json {
+        println!("{}", serde_json::json!({"removed": removed}));
+    } else if removed.is_empty() {
         println!("it was not installed");
+    } else {
+        println!("removed {}", removed.join(", "));
     }
     Ok(())
+}
+
+/// Whether the file that programs read holds the certificate by now.
+fn is_trusted(store: &TrustStore, authority: &Authority) -> anyhow::Result<bool> {
+    let bundle = fs::read(store.bundle).with_context(|| format!("reading {}", store.bundle))?;
+    let certificates = CertificateDer::pem_slice_iter(&bundle);
+    Ok(certificates.flatten().any(|certificate| &certificate == authority.certificate()))
 }
 
 fn refresh(store: &TrustStore, options: &[&str]) -> anyhow::Result<()> {

@@ -6,9 +6,11 @@
 pub mod read;
 pub mod target;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use weir_model::Relaxation;
 
 pub use read::{ConfigError, Problem};
 pub use target::{ColumnRule, TargetConfig};
@@ -83,6 +85,14 @@ pub struct PolicyConfig {
     pub files: Vec<PathBuf>,
 }
 
+/// `[run]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunConfig {
+    /// What `weir run --relax` may leave open.
+    pub allow_relax: BTreeSet<Relaxation>,
+}
+
 /// The whole configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -90,6 +100,8 @@ pub struct Config {
     pub path: PathBuf,
     /// `[gateway]`.
     pub gateway: GatewayConfig,
+    /// `[run]`.
+    pub run: RunConfig,
     /// `[record]`.
     pub record: record::Config,
     /// `[[issuer]]`.

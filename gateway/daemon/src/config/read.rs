@@ -94,6 +94,7 @@ impl Reader<'_> {
         match key {
             "gateway" => self.one(value, &mut config.gateway),
             "record" => self.one(value, &mut config.record),
+            "run" => self.one(value, &mut config.run),
             "policy" => self.one(value, &mut config.policy),
             "approval" => self.one(value, &mut config.approval),
             "issuer" => self.many(key, value, &mut config.issuers),

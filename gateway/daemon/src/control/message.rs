@@ -1,10 +1,10 @@
 //! What is said on the control socket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use weir_model::{HoldId, Secret, SessionId};
+use weir_model::{HoldId, Layer, Relaxation, Secret, SessionId};
 
 /// What a command asks for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,6 +23,12 @@ pub enum Request {
         child: u32,
         /// The Unix user as whom the command will run.
         uid: u32,
+        /// The layers of the jail that the child will enter, or else not become the command.
+        #[serde(default)]
+        jail: Vec<Layer>,
+        /// What is to be left open.
+        #[serde(default)]
+        relax: BTreeSet<Relaxation>,
     },
     /// The command of a session of this connection ended.
     RunEnded {
@@ -110,6 +116,8 @@ pub enum Response {
         session: SessionId,
         /// What the agent's environment gets, over its own.
         environment: BTreeMap<String, String>,
+        /// The certificate of Weir's authority, as PEM.
+        authority: String,
         /// Where cgroup v2 is mounted, as far as the gateway knows; the child looks for more.
         cgroup_mounts: Vec<PathBuf>,
         /// What the user should hear, one sentence each.

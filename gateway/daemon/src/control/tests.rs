@@ -72,6 +72,7 @@ fn running() -> Response {
     Response::Running {
         session: session(),
         environment: BTreeMap::new(),
+        authority: String::new(),
         cgroup_mounts: Vec::new(),
         notes: Vec::new(),
     }
@@ -132,7 +133,8 @@ impl Server {
 fn run(child: u32) -> Request {
     let uid = nix::unistd::geteuid().as_raw();
     let token = Secret::new("t0ken".to_owned());
-    Request::Run { token, agent: None, command: vec!["true".to_owned()], child, uid }
+    let command = vec!["true".to_owned()];
+    Request::Run { token, agent: None, command, child, uid, jail: Vec::new(), relax: [].into() }
 }
 
 fn raw(path: &Path, bytes: &[u8]) -> String {

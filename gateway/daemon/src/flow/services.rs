@@ -7,7 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 use weir_mask::Masker;
-use weir_model::{Effect, Identity, Operation, Resource, ResourceKind, SessionId, Target};
+use weir_model::{
+    Effect, Identity, Operation, Relaxation, Resource, ResourceKind, SessionId, Target,
+};
 use weir_policy::PolicySet;
 
 use super::names::LearntNames;
@@ -31,6 +33,8 @@ pub struct Live {
     pub credentials: Arc<dyn CredentialSource>,
     /// Durability where a target says nothing.
     pub class: Class,
+    /// What `weir run --relax` may leave open.
+    pub allow_relax: BTreeSet<Relaxation>,
 }
 
 /// The life of one binding.

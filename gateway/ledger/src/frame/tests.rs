@@ -114,3 +114,38 @@ fn an_entry_beyond_the_bound_is_refused_and_leaves_nothing() {
     assert!(matches!(result, Err(FrameError::TooLarge(_))));
     assert_eq!(bytes, b"before");
 }
+
+#[test]
+fn an_entry_from_before_a_field_was_added_is_read() {
+    let identity = weir_model::Identity {
+        issuer: "https://idp".to_owned(),
+        subject: "anna".to_owned(),
+        email: None,
+        groups: Vec::new(),
+        agent: "claude".to_owned(),
+        on_behalf_of: None,
+        token_id_hash: "00".to_owned(),
+        expires_us: 9,
+    };
+    let entry = Entry::SessionOpened(weir_model::entry::SessionOpened {
+        session: weir_model::SessionId::from_parts(0, 1),
+        at_us: 10,
+        identity: identity.into(),
+        host: "h1".to_owned(),
+        cgroup: "/weir/1".to_owned(),
+        command: vec!["agent".to_owned()],
+        uid: 1000,
+        jail: Vec::new(),
+        relaxed: Vec::new(),
+    });
+    let mut bytes = Vec::new();
+    encode(&mut bytes, Class::Disk, 0, 1, &entry, &[]).unwrap();
+    stamp(&mut bytes, 1);
+    let Step::Frame(frame, _) = step(&bytes) else { panic!("a whole frame") };
+    // Both fields are empty lists, of one byte each.
+    let before = &frame.entry_bytes[..frame.entry_bytes.len() - 2];
+    let read = Frame { entry_bytes: before, ..frame }.logged().unwrap();
+    assert_eq!(read, Logged::Entry(entry));
+    let torn = &frame.entry_bytes[..3];
+    assert!(Frame { entry_bytes: torn, ..frame }.logged().is_err());
+}

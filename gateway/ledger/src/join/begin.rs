@@ -22,6 +22,8 @@ pub(super) fn session(index: i64, entry: &SessionOpened) -> SessionRow {
         token_id_hash: entry.identity.token_id_hash.clone(),
         expires_at: Time(entry.identity.expires_us),
         counters: "{}".to_owned(),
+        jail: entry.jail.clone(),
+        relaxed: entry.relaxed.clone(),
         ..SessionRow::default()
     };
     row.by(Actor {

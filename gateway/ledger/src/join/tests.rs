@@ -51,6 +51,8 @@ fn opened() -> Vec<Entry> {
         cgroup: "/weir/1".to_owned(),
         command: vec!["agent".to_owned()],
         uid: 1000,
+        jail: vec!["seccomp".to_owned()],
+        relaxed: Vec::new(),
     };
     let flow_opened = FlowOpened {
         flow: flow(),

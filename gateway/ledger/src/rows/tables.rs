@@ -43,6 +43,10 @@ row_with_actor! {
         17 held: i64,
         /// Cells masked.
         18 masked: i64,
+        /// The layers of the jail that the command began in.
+        19 jail: Vec<String>,
+        /// What of the jail was left open, by name.
+        20 relaxed: Vec<String>,
     }
 }
 

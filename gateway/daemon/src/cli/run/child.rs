@@ -1,7 +1,6 @@
 //! The waiting half of `weir run`: waits to be bound, gives up what it could get out with, becomes the
 //! command. It is single-threaded and opens no socket.
 
-use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -14,7 +13,8 @@ use nix::sys::prctl::set_dumpable;
 use nix::sys::signal::SigSet;
 use nix::unistd::{close, setsid};
 
-use super::jail;
+use super::jail::{self, Environment};
+use super::monitor;
 use super::plan::{self, Failure, NOT_FOUND, NOT_RUN, NOT_TRIED, Plan, Step as _};
 
 /// How the command gets to the token; the agent must not.
@@ -44,7 +44,7 @@ pub fn run(args: Args) -> ExitCode {
         }
     };
     let failure = match become_command(&args.command, plan) {
-        Ok(never) => match never {},
+        Ok(status) => return ExitCode::from(status),
         Err(failure) => failure,
     };
     // Where the parent is gone there is nobody left to tell.
@@ -81,15 +81,20 @@ fn close_all_but(kept: &[RawFd]) -> io::Result<()> {
     Ok(())
 }
 
-fn become_command(command: &[OsString], plan: File) -> Result<Infallible, Failure> {
+/// Becomes the command, or with a terminal runs it to its end; the status to exit with.
+fn become_command(command: &[OsString], plan: File) -> Result<u8, Failure> {
     // Until it is the command, another agent of the same user must not take it over.
     set_dumpable(false).step("shutting others out")?;
     let plan = wait(plan)?;
     setsid().step("beginning a new session")?;
     // The parent blocks the signals that it passes on, and a blocked signal stays so over exec.
     SigSet::empty().thread_set_mask().step("unblocking signals")?;
-    jail::enter(&plan)?;
-    Err(exec(command, &plan))
+    if let Some(number) = plan.terminal {
+        monitor::take(number).step("taking the terminal")?;
+    }
+    let changes = jail::enter(&plan)?;
+    changes.trust.notes.iter().for_each(|note| eprintln!("weir: {note}"));
+    exec(command, &plan, changes)
 }
 
 /// The plan, which comes when the gateway has moved this process. Without one there is no command.
@@ -99,9 +104,9 @@ fn wait(plan: File) -> Result<Plan, Failure> {
     serde_json::from_slice(&text).step("waiting to be bound")
 }
 
-fn exec(words: &[OsString], plan: &Plan) -> Failure {
+fn exec(words: &[OsString], plan: &Plan, changes: Environment) -> Result<u8, Failure> {
     let Some((program, arguments)) = words.split_first() else {
-        return Failure::new("running the command", "it is empty");
+        return Err(Failure::new("running the command", "it is empty"));
     };
     let mut command = Command::new(program);
     command.args(arguments);
@@ -109,11 +114,21 @@ fn exec(words: &[OsString], plan: &Plan) -> Failure {
         command.env("USER", &account.name).env("LOGNAME", &account.name);
         command.env("HOME", &account.home).env("SHELL", &account.shell);
     }
-    command.envs(&plan.environment);
+    command.envs(changes.trust.variables).envs(&plan.environment);
+    changes.dropped.iter().for_each(|name| {
+        command.env_remove(name);
+    });
     HIDDEN.iter().for_each(|name| {
         command.env_remove(name);
     });
-    let error = command.exec();
+    let error = match plan.terminal {
+        Some(number) => match monitor::run(&mut command, number) {
+            Ok(status) => return Ok(status),
+            Err(error) => error,
+        },
+        None => command.exec(),
+    };
     let status = if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN };
-    Failure { status, ..Failure::new(format!("running {}", program.to_string_lossy()), error) }
+    let step = format!("running {}", program.to_string_lossy());
+    Err(Failure { status, ..Failure::new(step, error) })
 }

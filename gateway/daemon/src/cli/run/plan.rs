@@ -1,12 +1,13 @@
 //! What the parent tells the waiting child, and what the child tells when it fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
 use std::io;
 use std::path::PathBuf;
 
 use nix::unistd::{User, getgrouplist};
 use serde::{Deserialize, Serialize};
+use weir_model::{Layer, Relaxation};
 
 /// Plans and failures are shorter.
 pub(super) const BYTES: u64 = 1 << 20;
@@ -27,6 +28,25 @@ pub(super) struct Plan {
     pub(super) cgroup_mounts: Vec<PathBuf>,
     /// The user to become.
     pub(super) account: Option<Account>,
+    /// The layers that were told to the gateway.
+    pub(super) layers: Vec<Layer>,
+    /// What is left open.
+    pub(super) relax: BTreeSet<Relaxation>,
+    /// The gateway's own socket, which answers agents, and puts on record what they ask.
+    pub(super) control: Option<PathBuf>,
+    /// The certificate of Weir's authority, as PEM.
+    pub(super) authority: String,
+    /// Where certificates may be put where there are no mounts of its own.
+    pub(super) trust: Option<PathBuf>,
+    /// Which of standard input, output and error is the terminal of its own.
+    pub(super) terminal: Option<i32>,
+}
+
+impl Plan {
+    /// Whether something is left open.
+    pub(super) fn relaxed(&self, relaxation: Relaxation) -> bool {
+        self.relax.contains(&relaxation)
+    }
 }
 
 /// A Unix user, looked up before the child is bound: looking up may need sockets.

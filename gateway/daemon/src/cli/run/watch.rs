@@ -1,4 +1,5 @@
-//! The parent's watch over the child: signals on their way in, its end, the gateway's end.
+//! The parent's watch over the child: signals on their way in, what is typed and shown, its end, the
+//! gateway's end.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -12,45 +13,14 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill, killpg, raise};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, pipe2};
 
 use super::child::HIDDEN;
 use super::plan::{self, Failure, Plan};
+use super::signals::{Signals, status_of};
+use super::terminal::Terminal;
 use crate::control::Client;
-
-/// Passed on to the command's process group as they are.
-const PASSED: [Signal; 8] = [
-    Signal::SIGINT,
-    Signal::SIGTERM,
-    Signal::SIGHUP,
-    Signal::SIGQUIT,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGWINCH,
-    Signal::SIGCONT,
-];
-
-/// Signals, as something to read.
-pub(super) struct Signals(SignalFd);
-
-impl Signals {
-    /// Blocks what is passed on, and the end of children. The child unblocks it again.
-    pub(super) fn block() -> nix::Result<Self> {
-        let mut set: SigSet = PASSED.into_iter().collect();
-        set.add(Signal::SIGTSTP);
-        set.add(Signal::SIGCHLD);
-        set.thread_block()?;
-        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        SignalFd::with_flags(&set, flags).map(Self)
-    }
-
-    fn read(&self) -> nix::Result<Option<Signal>> {
-        let info = self.0.read_signal()?;
-        Ok(info.and_then(|info| Signal::try_from(info.ssi_signo.cast_signed()).ok()))
-    }
-}
 
 /// The child, which waits until it is told to go, and fails where it is dropped before.
 pub(super) struct Child {
@@ -62,7 +32,7 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts the waiting half of `weir run`.
-    pub(super) fn spawn(command: &[OsString]) -> io::Result<Self> {
+    pub(super) fn spawn(command: &[OsString], terminal: Option<&Terminal>) -> io::Result<Self> {
         let (plan_read, plan_write) = pipe2(OFlag::O_CLOEXEC)?;
         let (report_read, report_write) = pipe2(OFlag::O_CLOEXEC)?;
         inherit(&plan_read)?;
@@ -71,6 +41,12 @@ impl Child {
         HIDDEN.iter().for_each(|name| {
             weir.env_remove(name);
         });
+        if let Some(terminal) = terminal {
+            let [input, output, error] = [0, 1, 2].map(|number| terminal.inner(number));
+            input?.map(|input| weir.stdin(input));
+            output?.map(|output| weir.stdout(output));
+            error?.map(|error| weir.stderr(error));
+        }
         let child = weir
             .arg0("weir")
             .arg("__child")
@@ -107,20 +83,12 @@ impl Child {
         }
     }
 
-    /// Notices its end, if it has ended.
-    fn reap(&mut self) -> nix::Result<()> {
-        match waitpid(self.pid, Some(WaitPidFlag::WNOHANG))? {
-            WaitStatus::Exited(_, code) => self.ended = Some(code.cast_unsigned() as u8),
-            WaitStatus::Signaled(_, signal, _) => {
-                self.ended = Some(128_u8.saturating_add(signal as i32 as u8));
-            }
-            WaitStatus::Stopped(..)
-            | WaitStatus::PtraceEvent(..)
-            | WaitStatus::PtraceSyscall(_)
-            | WaitStatus::Continued(_)
-            | WaitStatus::StillAlive => {}
-        }
-        Ok(())
+    /// Notices its end, if it has ended; whether it has been stopped.
+    fn reap(&mut self) -> nix::Result<bool> {
+        let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
+        let status = waitpid(self.pid, Some(flags))?;
+        self.ended = status_of(status);
+        Ok(matches!(status, WaitStatus::Stopped(..)))
     }
 
     /// What it wrote about not becoming the command; nothing where it did, since exec closed the pipe.
@@ -148,58 +116,119 @@ fn inherit(pipe: &OwnedFd) -> nix::Result<()> {
     fcntl(pipe, FcntlArg::F_SETFD(FdFlag::empty())).map(drop)
 }
 
-/// Waits for the end of the command and passes signals on; the status to exit with.
-pub(super) fn until_end(
-    child: &mut Child,
-    signals: &Signals,
-    gateway: &Client,
-) -> anyhow::Result<u8> {
-    let mut listening = true;
-    loop {
-        while let Some(signal) = signals.read().context("reading signals")? {
-            pass(child, signal).context("watching over the command")?;
-        }
-        if let Some(status) = child.ended {
-            if let Some(failure) = child.failure() {
-                eprintln!("weir: {}: {}", failure.step, failure.error);
+/// The parent's side of a run.
+pub(super) struct Watch<'a> {
+    /// The command, or what runs it.
+    pub(super) child: &'a mut Child,
+    /// What comes to this process.
+    pub(super) signals: &'a Signals,
+    /// The terminal between, where there is one.
+    pub(super) terminal: Option<&'a mut Terminal>,
+}
+
+impl Watch<'_> {
+    /// Waits for the end of the command and passes signals on; the status to exit with.
+    pub(super) fn until_end(&mut self, gateway: &Client) -> anyhow::Result<u8> {
+        let mut listening = true;
+        loop {
+            while let Some(signal) = self.signals.read().context("reading signals")? {
+                self.pass(signal).context("watching over the command")?;
             }
-            return Ok(status);
+            if let Some(status) = self.child.ended {
+                if let Some(terminal) = &mut self.terminal {
+                    terminal.drain();
+                    terminal.suspend();
+                }
+                if let Some(failure) = self.child.failure() {
+                    eprintln!("weir: {}: {}", failure.step, failure.error);
+                }
+                return Ok(status);
+            }
+            if self.wait(gateway, listening).context("watching over the command")? {
+                listening = false;
+                self.say(
+                    "weir: the gateway is gone; the command goes on, but its connections are \
+                     refused: start the gateway, then run the command again",
+                );
+            }
         }
-        if wait(signals, gateway, listening).context("watching over the command")? {
-            listening = false;
-            eprintln!(
-                "weir: the gateway is gone; the command goes on, but its connections are refused: \
-                 start the gateway, then run the command again"
-            );
+    }
+
+    fn say(&self, text: &str) {
+        match &self.terminal {
+            Some(terminal) => terminal.say(text),
+            None => eprintln!("{text}"),
         }
+    }
+
+    fn pass(&mut self, signal: Signal) -> nix::Result<()> {
+        match (signal, &mut self.terminal) {
+            (Signal::SIGCHLD, terminal) => {
+                if self.child.reap()?
+                    && let Some(terminal) = terminal
+                {
+                    return stop(terminal, self.child);
+                }
+                Ok(())
+            }
+            (Signal::SIGTSTP, None) => {
+                // A session without a terminal ignores this one, so it is stopped outright.
+                self.child.send(Signal::SIGSTOP);
+                raise(Signal::SIGSTOP)
+            }
+            (Signal::SIGWINCH, Some(terminal)) => {
+                terminal.resize();
+                Ok(())
+            }
+            (signal, terminal) => {
+                if let (Signal::SIGCONT, Some(terminal)) = (signal, terminal) {
+                    terminal.resume();
+                }
+                self.child.send(signal);
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for a signal, something to carry, or the gateway's end; true for the latter.
+    fn wait(&mut self, gateway: &Client, listening: bool) -> anyhow::Result<bool> {
+        let hangup = if listening { PollFlags::POLLIN } else { PollFlags::empty() };
+        let mut all = vec![(self.signals.as_fd(), PollFlags::POLLIN), (gateway.as_fd(), hangup)];
+        all.extend(self.terminal.iter().flat_map(|terminal| terminal.wanted()));
+        // What is not waited for is left out: poll tells of a hang-up whether asked or not.
+        let (places, mut waiting): (Vec<usize>, Vec<PollFd<'_>>) = all
+            .into_iter()
+            .enumerate()
+            .filter(|(_, (_, wanted))| !wanted.is_empty())
+            .map(|(place, (file, wanted))| (place, PollFd::new(file, wanted)))
+            .unzip();
+        match poll(&mut waiting, PollTimeout::NONE) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        let mut found = [PollFlags::empty(); 4];
+        for (place, waited) in places.into_iter().zip(&waiting) {
+            found[place] = waited.revents().unwrap_or(PollFlags::empty());
+        }
+        let [_, gone, input, inner] = found;
+        if let Some(terminal) = &mut self.terminal {
+            terminal.carry(input, inner).context("carrying what is typed and shown")?;
+        }
+        // The gateway says nothing unasked, so that whatever comes is its end.
+        Ok(!gone.is_empty())
     }
 }
 
-fn pass(child: &mut Child, signal: Signal) -> nix::Result<()> {
-    match signal {
-        Signal::SIGCHLD => child.reap(),
-        Signal::SIGTSTP => {
-            // A session without a terminal of its own ignores this one, so it is stopped outright.
-            child.send(Signal::SIGSTOP);
-            raise(Signal::SIGSTOP)
-        }
-        signal => {
-            child.send(signal);
-            Ok(())
-        }
-    }
-}
-
-/// Waits for a signal, or for the gateway's end; true for the latter.
-fn wait(signals: &Signals, gateway: &Client, listening: bool) -> nix::Result<bool> {
-    let signal = PollFd::new(signals.0.as_fd(), PollFlags::POLLIN);
-    let hangup = PollFd::new(gateway.as_fd(), PollFlags::POLLIN);
-    let mut all = [signal, hangup];
-    let count = if listening { 2 } else { 1 };
-    match poll(&mut all[..count], PollTimeout::NONE) {
-        Ok(_) | Err(Errno::EINTR) => {}
-        Err(error) => return Err(error),
-    }
-    // The gateway says nothing unasked, so that whatever comes is its end.
-    Ok(listening && all[1].any().unwrap_or(false))
+/// Stops as the command did, with the user's terminal as it was. The signal is the one that a shell
+/// with nobody to continue it would ignore.
+fn stop(terminal: &mut Terminal, child: &Child) -> nix::Result<()> {
+    terminal.suspend();
+    let stopping = SigSet::from(Signal::SIGTSTP);
+    stopping.thread_unblock()?;
+    raise(Signal::SIGTSTP)?;
+    stopping.thread_block()?;
+    terminal.resume();
+    child.send(Signal::SIGCONT);
+    Ok(())
 }

@@ -1,142 +1,27 @@
 //! `weir run` against a control socket whose handler only says yes: what the command finds itself in.
+//! Its jail, terminal and trust have files of their own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+mod attacks;
+mod rig;
+mod sockets;
+mod terminal;
+mod trust;
+mod usual;
+
 use std::fs;
-use std::future::Future;
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::pin::Pin;
-use std::process::{Child, Command, Output, Stdio};
-use std::rc::Rc;
-use std::thread::JoinHandle;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
-use tokio::sync::oneshot;
-use weir::control::{Handler, Peer, Request, Response, bind, serve};
-use weir_model::SessionId;
 
-/// Binds nothing, and remembers what it was told.
-#[derive(Default)]
-struct Yes {
-    refuse: bool,
-    seen: RefCell<Vec<String>>,
-}
-
-impl Handler for Yes {
-    fn is_bound(&self, _cgroup: &str) -> bool {
-        false
-    }
-
-    fn handle(&self, peer: Peer, request: Request) -> Pin<Box<dyn Future<Output = Response> + '_>> {
-        let (response, seen) = match request {
-            Request::Run { .. } if self.refuse => {
-                (Response::error("the token is expired: log in again"), "refused".to_owned())
-            }
-            Request::Run { token, agent, command, child, uid } => {
-                assert_eq!(token.expose(), "t0ken");
-                let child = peer.child(child).unwrap();
-                assert_eq!(child.parent().unwrap(), peer.pid);
-                let seen = format!("run {} {command:?} {uid}", agent.unwrap_or_default());
-                (running(), seen)
-            }
-            Request::RunEnded { status, .. } => (Response::Ended, format!("ended {status}")),
-            other => (Response::error("what?"), other.name().to_owned()),
-        };
-        self.seen.borrow_mut().push(seen);
-        Box::pin(async { response })
-    }
-
-    fn refused(&self, _peer: &Peer, _request: &Request) {}
-
-    fn abandoned(&self, _session: SessionId) {
-        self.seen.borrow_mut().push("abandoned".to_owned());
-    }
-}
-
-fn running() -> Response {
-    Response::Running {
-        session: SessionId::from_parts(3, 3),
-        environment: BTreeMap::from([("GIVEN".to_owned(), "by the gateway".to_owned())]),
-        cgroup_mounts: Vec::new(),
-        notes: vec!["a note".to_owned()],
-    }
-}
-
-struct Gateway {
-    folder: tempfile::TempDir,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<Vec<String>>>,
-}
-
-impl Gateway {
-    fn start(refuse: bool) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mode = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(folder.path(), mode).unwrap();
-        let path = folder.path().join("control.sock");
-        let (stop, stopped) = oneshot::channel();
-        let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
-        let thread = std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let yes = Rc::new(Yes { refuse, ..Yes::default() });
-            runtime.block_on(async {
-                let listener = bind(&path).unwrap();
-                ready.send(()).unwrap();
-                tokio::select! {
-                    () = serve(listener, yes.clone()) => {}
-                    _ = stopped => {}
-                }
-            });
-            drop(runtime);
-            yes.seen.take()
-        });
-        is_ready.recv().unwrap();
-        Self { folder, stop: Some(stop), thread: Some(thread) }
-    }
-
-    fn stop(&mut self) -> Vec<String> {
-        std::thread::sleep(Duration::from_millis(100));
-        let _ = self.stop.take().unwrap().send(());
-        self.thread.take().unwrap().join().unwrap()
-    }
-
-    fn weir(&self, arguments: &[&str], command: &[&str]) -> Command {
-        let token = self.folder.path().join("token");
-        fs::write(&token, "t0ken\n").unwrap();
-        fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
-        let mut weir = Command::new(env!("CARGO_BIN_EXE_weir"));
-        weir.arg("--socket").arg(self.folder.path().join("control.sock"));
-        weir.arg("run").arg("--token-file").arg(token).args(arguments).arg("--").args(command);
-        weir.env("WEIR_TOKEN", "t0ken").env("WEIR_TOKEN_FILE", "/nowhere").env("KEPT", "kept");
-        weir.stdin(Stdio::null());
-        weir
-    }
-
-    fn shell(&self, arguments: &[&str], script: &str) -> Output {
-        self.weir(arguments, &["sh", "-c", script]).output().unwrap()
-    }
-}
-
-fn text(output: &Output) -> String {
-    let error = String::from_utf8_lossy(&output.stderr);
-    format!("{}{error}", String::from_utf8_lossy(&output.stdout))
-}
-
-/// The lines of `/proc/self/status` as the command sees them.
-fn status_of(output: &Output) -> BTreeMap<String, String> {
-    let text = String::from_utf8_lossy(&output.stdout);
-    let field = |line: &str| line.split_once(":\t").map(|(a, b)| (a.to_owned(), b.to_owned()));
-    text.lines().filter_map(field).collect()
-}
+use rig::{Gateway, status_of, text};
 
 #[test]
 fn the_command_s_status_is_weir_s() {
@@ -282,7 +167,7 @@ fn a_network_socket_is_not_standard_input() {
     let output = weir.stdin(Stdio::from(socket())).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("standard input is a network socket"), "{}", text(&output));
-    let mut weir = gateway.weir(&["--allow-socket-stdio"], &["true"]);
+    let mut weir = gateway.weir(&["--relax", "socket-stdio"], &["true"]);
     assert!(weir.stdin(Stdio::from(socket())).output().unwrap().status.success());
 }
 
