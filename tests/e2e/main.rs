@@ -12,3 +12,4 @@ mod record;
 mod refuse;
 mod tls;
 mod transparent;
+mod upgrade;

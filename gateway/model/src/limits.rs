@@ -71,7 +71,7 @@ pub const JWKS_MS: u64 = 5_000;
 /// What a gateway that was replaced appends at once, and what it hands over in one message.
 pub const HANDED_BYTES: usize = 2 * MESSAGE_BYTES;
 /// Descriptors in one message of a hand-over (`SCM_MAX_FD` is 253).
-pub const HANDED_FILES: usize = 128;
+pub const HANDED_FILES: usize = 250;
 /// A gateway that is being replaced waits so long for the next one to be ready.
 pub const HANDOVER_MS: u64 = 30_000;
 /// Flows that it serves may go on for so long.

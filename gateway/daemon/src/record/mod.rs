@@ -258,11 +258,16 @@ impl Recorder {
 
     /// How the record is.
     pub fn health(&self) -> Health {
-        let Ok(shared) = self.here() else {
-            return Health {
-                failed: Some("another process writes it".to_owned()),
-                ..Health::default()
-            };
+        let shared = match &*self.read() {
+            Place::Here(here) => here.shared.clone(),
+            // How it is there, each append is told.
+            Place::There(remote) => {
+                return Health { failed: remote.failure(), ..Health::default() };
+            }
+            Place::Nowhere => {
+                let failed = Some(RecordError::Closed.to_string());
+                return Health { failed, ..Health::default() };
+            }
         };
         let (next_index, unsealed_bytes) = shared.log.extent();
         let (sealed_us, seal_error) = shared.sealer.last();

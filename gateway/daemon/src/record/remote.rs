@@ -89,6 +89,11 @@ impl Remote {
         Ok(wait)
     }
 
+    /// Why nothing can be recorded any more, where that is so.
+    pub(super) fn failure(&self) -> Option<String> {
+        lock(&self.waiting).ended.then(|| WHY.to_owned())
+    }
+
     fn enqueue(&self, number: u64, blocking: bool) -> Result<Wait, RecordError> {
         let mut waiting = lock(&self.waiting);
         if waiting.ended {

@@ -146,11 +146,13 @@ fn without_the_new_writer_the_old_one_records_nothing() {
     let (old, _) = open(dir.path());
     let (new, cut) = hand_over(&old, dir.path(), BTreeSet::new());
     assert_eq!(put(&old, &event(1, 0)), 1);
+    assert_eq!(old.health().failed, None);
     cut.shutdown(std::net::Shutdown::Both).unwrap();
     for class in [Class::Disk, Class::Process] {
         let refused = old.append_blocking(class, &[(&event(2, 0), &[])]);
         assert!(matches!(refused, Err(RecordError::Failed(_))), "{refused:?}");
     }
+    assert!(old.health().failed.is_some());
     assert!(old.seal_blocking().is_err() && old.release().is_err());
     put(&new, &event(3, 0));
     assert_eq!(numbers(dir.path()).values().copied().collect::<Vec<_>>(), [1, 3]);
