@@ -78,7 +78,9 @@ fn an_upgrade_under_load_fails_no_statement_and_records_each_once() {
     let mut old = gateway.replaced().pop().expect("the old gateway");
     let ended = wait_for("the old gateway", Duration::from_secs(10), || old.try_wait().ok()?);
     assert!(ended.success(), "{ended}");
-    println!("{statements} statements, replaced in {took:?}");
+    let log = gateway.log();
+    let paused = log.lines().find_map(|line| line.split_once("changed hands paused="));
+    println!("{statements} statements, {took:?}, paused {}", paused.map_or("?", |(_, time)| time));
 
     let rows = gateway.duckdb(
         "select count(*) as n, count(distinct exchange) as once, count(*) filter (status = 'ok') as ok, \

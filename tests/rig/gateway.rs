@@ -30,6 +30,8 @@ pub struct Setup {
     pub gateway_keys: String,
     /// Without the `[[credential]]` of the target.
     pub no_credential: bool,
+    /// A command line that runs the gateway's, for instance with fewer capabilities.
+    pub below: Vec<String>,
 }
 
 impl Default for Setup {
@@ -43,6 +45,7 @@ impl Default for Setup {
             record_keys: String::new(),
             gateway_keys: String::new(),
             no_credential: false,
+            below: Vec::new(),
         }
     }
 }
@@ -108,6 +111,7 @@ pub struct Gateway {
     child: Option<Child>,
     /// Gateways that were replaced, as long as they live.
     replaced: Vec<Child>,
+    below: Vec<String>,
     kept: TempDir,
 }
 
@@ -122,9 +126,9 @@ impl Gateway {
         let record = setup.record.clone().unwrap_or_else(|| dir.join("record"));
         let host = format!("{instance}.db.test");
         let issuer = Issuer::start(&dir.join("issuer"));
-        let (child, replaced) = (None, Vec::new());
+        let (child, replaced, below) = (None, Vec::new(), setup.below.clone());
         let mut gateway =
-            Self { postgres, dir, record, instance, host, issuer, child, replaced, kept };
+            Self { postgres, dir, record, instance, host, issuer, child, replaced, below, kept };
         gateway.prepare(setup);
         gateway.spawn();
         gateway
@@ -166,7 +170,15 @@ impl Gateway {
 
     /// Starts the gateway's process; also after [`Gateway::kill`].
     pub fn spawn(&mut self) {
-        let gateway = self.weir(&["gateway"]);
+        let gateway = match self.below.split_first() {
+            None => self.weir(&["gateway"]),
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(weir()).arg("gateway");
+                command.env("WEIR_CONFIG", self.config());
+                command
+            }
+        };
         self.child = Some(self.logged(gateway));
         wait_for("the gateway", Duration::from_secs(30), || {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());

@@ -13,7 +13,7 @@ use super::App;
 use super::handover::{self, Given, Go, Ready};
 use crate::config::Config;
 use crate::control::{Channel, Client, Order, Passed, Request, Response};
-use crate::intercept::{Inherited, Listeners};
+use crate::intercept::{Inherited, Interceptor, Listeners};
 use crate::record::Handed;
 
 /// How long the old gateway may wait for statements that are held.
@@ -48,6 +48,7 @@ pub struct Taken {
 /// # Errors
 /// There is none, it refuses, or it died half-way; nothing has changed for it where it lives.
 pub fn take(config: &Config) -> anyhow::Result<Taken> {
+    Interceptor::warm_up();
     let mut client = Client::connect_to(config.gateway.control.clone())?;
     let Response::HandingOver = client.ask(&Request::TakeOver(handover::claim(config)?))? else {
         bail!("the running gateway's answer does not fit: is it a much older version?");

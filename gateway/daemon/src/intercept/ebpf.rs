@@ -125,6 +125,11 @@ impl Interceptor {
         })
     }
 
+    /// Asks the kernel what it can do, which takes a while and needs no lock.
+    pub fn warm_up() {
+        aya::features();
+    }
+
     /// Names the layout of the maps: gateways of the same layout can replace one another.
     pub fn layout() -> String {
         pins::layout()
