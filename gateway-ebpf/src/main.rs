@@ -1,8 +1,8 @@
 //! The eBPF programs: entry points only. They decide scope, never policy.
 //!
 //! Each binding has an instance of its own, with the binding's id as a constant, attached to the
-//! bound cgroup; `weir_accept` alone is attached to the gateway's own cgroup. Whatever is missing
-//! (map entry, storage, listener) means "refused".
+//! bound cgroup; `weir_accept` is attached to the gateway's own cgroup, and `weir_guard_*` to the slice
+//! above all bound ones. Whatever is missing (map entry, storage, listener) means "refused".
 
 #![no_std]
 #![no_main]
@@ -14,6 +14,7 @@ mod create;
 mod deny;
 mod egress;
 mod flow;
+mod guard;
 mod maps;
 mod peer;
 mod redirect;
@@ -79,6 +80,16 @@ fn weir_accept(context: SockOpsContext) -> u32 {
 #[cgroup_skb(egress)]
 fn weir_egress(context: SkBuffContext) -> i32 {
     egress::egress(context.skb.skb)
+}
+
+#[cgroup_sock(sock_create)]
+fn weir_guard_create(_: SockContext) -> i32 {
+    guard::create()
+}
+
+#[cgroup_skb(egress)]
+fn weir_guard_egress(context: SkBuffContext) -> i32 {
+    guard::egress(context.skb.skb)
 }
 
 /// The verifier needs a licence; none of the helpers used is reserved to the GPL.

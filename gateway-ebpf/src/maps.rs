@@ -16,9 +16,17 @@ use weir_abi::{FlowMeta, Listener, NAMESPACES};
 #[unsafe(no_mangle)]
 static BINDING: Global<u64> = Global::new(0);
 
+/// The id of the slice's cgroup, for its own programs. Zero is no slice.
+#[unsafe(no_mangle)]
+static SLICE: Global<u64> = Global::new(0);
+
 /// State of each binding; no entry means no connection.
 #[btf_map]
 pub static BIND: HashMap<u64, u32, BINDINGS> = HashMap::new();
+
+/// The cgroups with all their programs attached, and whose they are; no entry means no socket.
+#[btf_map]
+pub static LEAVES: HashMap<u64, u64, BINDINGS> = HashMap::new();
 
 #[btf_map]
 pub static COUNTERS: HashMap<u64, Counters, BINDINGS> = HashMap::new();
@@ -50,6 +58,11 @@ pub static DENIALS: RingBuf<Denial, DENIAL_BYTES> = RingBuf::new();
 #[inline(always)]
 pub fn binding() -> u64 {
     BINDING.load()
+}
+
+#[inline(always)]
+pub fn slice() -> u64 {
+    SLICE.load()
 }
 
 /// The flow that the socket carries, null where there is none.

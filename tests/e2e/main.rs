@@ -1,5 +1,6 @@
 //! End to end: the whole gateway, real eBPF, real servers, unmodified clients. One file a behaviour.
 
+mod boot;
 mod cancel;
 mod drivers;
 mod evade;
@@ -13,3 +14,4 @@ mod record;
 mod refuse;
 mod tls;
 mod transparent;
+mod upgrade;

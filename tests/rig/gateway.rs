@@ -30,6 +30,8 @@ pub struct Setup {
     pub gateway_keys: String,
     /// Without the `[[credential]]` of the target.
     pub no_credential: bool,
+    /// A command line that runs the gateway's, for instance with fewer capabilities.
+    pub below: Vec<String>,
 }
 
 impl Default for Setup {
@@ -43,6 +45,7 @@ impl Default for Setup {
             record_keys: String::new(),
             gateway_keys: String::new(),
             no_credential: false,
+            below: Vec::new(),
         }
     }
 }
@@ -106,6 +109,9 @@ pub struct Gateway {
     pub host: String,
     issuer: Issuer,
     child: Option<Child>,
+    /// Gateways that were replaced, as long as they live.
+    replaced: Vec<Child>,
+    below: Vec<String>,
     kept: TempDir,
 }
 
@@ -120,7 +126,9 @@ impl Gateway {
         let record = setup.record.clone().unwrap_or_else(|| dir.join("record"));
         let host = format!("{instance}.db.test");
         let issuer = Issuer::start(&dir.join("issuer"));
-        let mut gateway = Self { postgres, dir, record, instance, host, issuer, child: None, kept };
+        let (child, replaced, below) = (None, Vec::new(), setup.below.clone());
+        let mut gateway =
+            Self { postgres, dir, record, instance, host, issuer, child, replaced, below, kept };
         gateway.prepare(setup);
         gateway.spawn();
         gateway
@@ -162,25 +170,62 @@ impl Gateway {
 
     /// Starts the gateway's process; also after [`Gateway::kill`].
     pub fn spawn(&mut self) {
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.dir.join("gateway.log"))
-            .expect("a log");
-        let child = self
-            .weir(&["gateway"])
-            .env("WEIR_LOG", "debug,hyper=info,rustls=info")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("weir gateway");
-        self.child = Some(child);
+        let gateway = match self.below.split_first() {
+            None => self.weir(&["gateway"]),
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(weir()).arg("gateway");
+                command.env("WEIR_CONFIG", self.config());
+                command
+            }
+        };
+        self.child = Some(self.logged(gateway));
         wait_for("the gateway", Duration::from_secs(30), || {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
             assert!(ended.is_none(), "the gateway ended: {ended:?}\n{}", self.log());
             self.weir(&["holds", "--json"]).output().is_ok_and(|o| o.status.success()).then_some(())
         });
+    }
+
+    /// Starts a program that takes over from the running gateway, and waits until it has.
+    pub fn replace(&mut self, program: &Path) {
+        let took = |log: &str| log.matches("handed over, draining").count();
+        let before = took(&self.log());
+        let mut next = self.replacing(program);
+        wait_for("a gateway to take over", Duration::from_secs(30), || {
+            let ended = next.try_wait().expect("its status");
+            assert!(ended.is_none(), "the next gateway ended: {ended:?}\n{}", self.log());
+            (took(&self.log()) > before).then_some(())
+        });
+        self.replaced.extend(self.child.replace(next));
+    }
+
+    /// The same without waiting.
+    pub fn replacing(&self, program: &Path) -> Child {
+        let mut command = Command::new(program);
+        command.args(["gateway", "--upgrade"]).env("WEIR_CONFIG", self.config());
+        self.logged(command)
+    }
+
+    /// The gateways that were replaced.
+    pub fn replaced(&mut self) -> &mut Vec<Child> {
+        &mut self.replaced
+    }
+
+    fn logged(&self, mut gateway: Command) -> Child {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.dir.join("gateway.log"))
+            .expect("a log");
+        gateway
+            .env_remove("WEIR_SOCKET")
+            .env("WEIR_LOG", "debug,hyper=info,rustls=info")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("weir gateway")
     }
 
     /// A `weir` command with this gateway's configuration.
@@ -288,6 +333,10 @@ impl Drop for Gateway {
                 }
                 std::thread::sleep(Duration::from_millis(20));
             }
+            child.kill().ok();
+            child.wait().ok();
+        }
+        for mut child in self.replaced.drain(..) {
             child.kill().ok();
             child.wait().ok();
         }

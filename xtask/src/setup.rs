@@ -72,9 +72,14 @@ fn one(part: Part) -> Result<()> {
     match part {
         // pg_query is C whose Rust face bindgen makes, which needs libclang.
         Part::Build => apt(&["gcc", "libc6-dev", "libclang-dev", "make", "pkg-config"]),
-        Part::Postgres => {
-            apt(&["postgresql", "postgresql-contrib", "openssl", "util-linux", "iproute2"])
-        }
+        Part::Postgres => apt(&[
+            "postgresql",
+            "postgresql-contrib",
+            "openssl",
+            "util-linux",
+            "iproute2",
+            "systemd",
+        ]),
         Part::Python => python(),
         Part::Node => node(),
         Part::Java => java(),

@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod count;
+pub mod layout;
 pub mod packet;
 pub mod socket;
 
@@ -17,7 +18,8 @@ pub use address::Address;
 pub use count::{Count, Reason};
 pub use packet::Packet;
 
-/// Part of the pin directory: maps and links of another version are never reused.
+/// Part of the pin directory, with the fingerprint of the layout: maps and links of another version
+/// are never reused. To be raised where the same bytes come to mean something else.
 pub const VERSION: u32 = 1;
 
 /// TCP's protocol number.

@@ -80,5 +80,13 @@ pub const DETECT_MS: u64 = 300;
 pub const STARTUP_MS: u64 = 60_000;
 /// Fetching an issuer's keys.
 pub const JWKS_MS: u64 = 5_000;
+/// What a gateway that was replaced appends at once, and what it hands over in one message.
+pub const HANDED_BYTES: usize = 2 * MESSAGE_BYTES;
+/// Descriptors in one message of a hand-over (`SCM_MAX_FD` is 253).
+pub const HANDED_FILES: usize = 250;
+/// A gateway that is being replaced waits so long for the next one to be ready.
+pub const HANDOVER_MS: u64 = 30_000;
+/// Flows that it serves may go on for so long.
+pub const DRAIN_LONG_MS: u64 = 3_600_000;
 /// Waiting for flows to end at shutdown.
 pub const DRAIN_MS: u64 = 5_000;

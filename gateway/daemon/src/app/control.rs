@@ -1,6 +1,8 @@
 //! What the control socket's requests do.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,22 +14,76 @@ use weir_model::entry::{Event, HoldSettled};
 use weir_model::{Entry, HoldId, Identity, Layer, Relaxation, Secret, SessionId, limits};
 
 use super::sessions::{self, NewSession};
-use super::{App, note};
+use super::{App, give, note, upgrade};
 use crate::approval::{Choice, State, Ticket};
 use crate::cli::holds::view;
-use crate::control::{self, Handler, Peer, Request, Response, Sealed, SessionView, StatusView};
+use crate::control::{
+    self, Handler, Passed, Peer, Request, Response, Sealed, Server, SessionView, StatusView,
+};
 use crate::flow::services::{Session, now_us};
 use crate::record::Class;
 
-/// Opens the control socket and serves it for ever.
-///
-/// # Errors
-/// The socket can't be made.
-pub fn listen(app: &Rc<App>) -> std::io::Result<()> {
-    let listener = control::bind(&app.config.gateway.control)?;
-    let handler: Rc<dyn Handler> = Rc::new(Commands { app: app.clone(), started_us: now_us() });
-    tokio::task::spawn_local(control::serve(listener, handler));
-    Ok(())
+/// The control socket as the app has it: it can leave with its connections, and come back.
+#[derive(Default)]
+pub struct Control {
+    serving: OnceCell<(Rc<Server>, std::os::unix::net::UnixListener)>,
+}
+
+impl Control {
+    /// Serves the control socket for ever: a new one, or the one of the gateway before this one.
+    ///
+    /// # Errors
+    /// The socket can't be made.
+    pub fn serve(
+        &self,
+        app: &Rc<App>,
+        taken: Option<std::os::unix::net::UnixListener>,
+        passed: Vec<Passed>,
+    ) -> std::io::Result<()> {
+        let listener = match taken {
+            Some(listener) => listener,
+            None => control::bind(&app.config.gateway.control)?.into_std()?,
+        };
+        let handler: Rc<dyn Handler> = Rc::new(Commands { app: app.clone(), started_us: now_us() });
+        drop(self.serving.set((Server::new(handler), listener)));
+        self.come_back(passed)
+    }
+
+    /// The socket, for a successor.
+    ///
+    /// # Errors
+    /// There are too many descriptors.
+    pub fn listener(&self) -> std::io::Result<OwnedFd> {
+        self.parts()?.1.try_clone().map(OwnedFd::from)
+    }
+
+    /// Stops serving; `None` where sessions begin or end all the time.
+    pub async fn leave(&self) -> Option<Vec<Passed>> {
+        let (server, _) = self.parts().ok()?;
+        server.leave().await
+    }
+
+    /// What left with a `leave` that gave up.
+    pub fn left(&self) -> Vec<Passed> {
+        self.parts().map(|(server, _)| server.left()).unwrap_or_default()
+    }
+
+    /// Serves again.
+    ///
+    /// # Errors
+    /// The socket can't be used.
+    pub fn come_back(&self, passed: Vec<Passed>) -> std::io::Result<()> {
+        let (server, listener) = self.parts()?;
+        let listener = listener.try_clone()?;
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::UnixListener::from_std(listener)?;
+        tokio::task::spawn_local(server.clone().run(listener, passed));
+        Ok(())
+    }
+
+    fn parts(&self) -> std::io::Result<&(Rc<Server>, std::os::unix::net::UnixListener)> {
+        self.serving.get().ok_or_else(|| std::io::Error::other("the control socket is not open"))
+    }
 }
 
 struct Commands {
@@ -59,6 +115,8 @@ impl Handler for Commands {
                 }
                 Request::Seal => self.seal(&peer).await,
                 Request::Reload => self.reload(&peer).await,
+                Request::Upgrade { binary } => upgrade::upgrade(&self.app, &peer, binary).await,
+                Request::TakeOver(claim) => upgrade::take_over(&self.app, &peer, &claim),
                 Request::Status => self.status(),
             }
         })
@@ -73,6 +131,10 @@ impl Handler for Commands {
             .with("cgroup", &peer.cgroup);
         let app = self.app.clone();
         tokio::task::spawn_local(async move { note(&app, event).await });
+    }
+
+    fn hand_over(&self, to: std::os::unix::net::UnixStream, peer: Peer) {
+        tokio::task::spawn_local(give::give(self.app.clone(), to, peer));
     }
 
     fn abandoned(&self, session: SessionId) {

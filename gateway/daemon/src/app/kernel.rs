@@ -14,7 +14,8 @@ use crate::flow::accept::Facts;
 use crate::flow::dns;
 use crate::flow::services::{Services, now_us};
 use crate::intercept::{
-    Bound, Denials, Explicit, FactsReader, Interceptor, Listeners, Options, Reason,
+    Bound, Denials, Explicit, FactsReader, Inherited, InterceptError, Interceptor, Listeners,
+    Options, Reason,
 };
 
 /// How agents' connections come in.
@@ -30,6 +31,8 @@ pub struct Kernel {
     way: Way,
     workers: Workers,
     services: Arc<Services>,
+    /// The listeners once more, for a successor.
+    listening: Mutex<Vec<Listeners>>,
 }
 
 impl Kernel {
@@ -42,13 +45,18 @@ impl Kernel {
         config: &Config,
         services: &Arc<Services>,
         workers: Workers,
+        inherited: Option<Inherited>,
     ) -> anyhow::Result<Self> {
         let way = match config.gateway.mode {
             Mode::Ebpf => {
-                let interceptor = Interceptor::start(&Options {
+                let options = Options {
                     instance: config.gateway.instance.clone(),
                     bpffs: config.gateway.bpffs.clone(),
-                })?;
+                };
+                let interceptor = match inherited {
+                    Some(inherited) => Interceptor::inherit(&options, inherited)?,
+                    None => Interceptor::start(&options)?,
+                };
                 let facts = interceptor.facts();
                 Way::Kernel { interceptor: Arc::new(Mutex::new(interceptor)), facts }
             }
@@ -57,7 +65,7 @@ impl Kernel {
                 Way::Explicit(explicit::listeners(config, &workers)?)
             }
         };
-        Ok(Self { way, workers, services: services.clone() })
+        Ok(Self { way, workers, services: services.clone(), listening: Mutex::default() })
     }
 
     /// What is enforced.
@@ -106,11 +114,21 @@ impl Kernel {
     /// # Errors
     /// It can't be entered, or nothing can be bound there.
     pub fn listen(&self, pid: u32) -> anyhow::Result<()> {
-        let Way::Kernel { interceptor, facts } = &self.way else { return Ok(()) };
+        let Way::Kernel { interceptor, .. } = &self.way else { return Ok(()) };
         let listeners = lock(interceptor).listen(pid, self.workers.count());
-        let Some(listeners) = listeners.context("listening for a process")? else {
-            return Ok(());
-        };
+        match listeners.context("listening for a process")? {
+            Some(listeners) => self.accept(listeners),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes connections of listeners that are open.
+    ///
+    /// # Errors
+    /// They can't be used.
+    pub fn accept(&self, listeners: Listeners) -> anyhow::Result<()> {
+        let Way::Kernel { facts, .. } = &self.way else { return Ok(()) };
+        lock(&self.listening).push(listeners.share().context("sharing listeners")?);
         let Listeners { netns, tcp, tcp6, dns_udp, dns_udp6 } = listeners;
         self.workers.listen(tcp, &Facts::Kernel(facts.clone()));
         self.workers.listen(tcp6, &Facts::Kernel(facts.clone()));
@@ -121,6 +139,54 @@ impl Kernel {
             tokio::task::spawn_local(served);
         }
         Ok(())
+    }
+
+    /// Takes connections again, where a successor did not.
+    ///
+    /// # Errors
+    /// The listeners can't be used.
+    pub fn accept_again(&self) -> anyhow::Result<()> {
+        let listening = std::mem::take(&mut *lock(&self.listening));
+        listening.into_iter().try_for_each(|listeners| self.accept(listeners))
+    }
+
+    /// The listeners, for a successor.
+    ///
+    /// # Errors
+    /// There are too many descriptors.
+    pub fn listening(&self) -> anyhow::Result<Vec<Listeners>> {
+        let listening = lock(&self.listening);
+        let shared: std::io::Result<_> = listening.iter().map(Listeners::share).collect();
+        shared.context("sharing listeners")
+    }
+
+    /// What a successor's interceptor needs.
+    ///
+    /// # Errors
+    /// Nothing is intercepted, or there are too many descriptors.
+    pub fn bequeath(&self) -> anyhow::Result<Inherited> {
+        match &self.way {
+            Way::Kernel { interceptor, .. } => Ok(lock(interceptor).bequeath()?),
+            Way::Explicit(_) => anyhow::bail!("in explicit mode nothing is handed over"),
+        }
+    }
+
+    /// Puts this version's programs in the place of another one's, binding by binding, off the main
+    /// thread. Until then those do the same, with the same maps.
+    pub async fn renew(&self) -> anyhow::Result<usize> {
+        let Way::Kernel { interceptor, .. } = &self.way else { return Ok(0) };
+        let adopted = self.adopted();
+        let count = adopted.len();
+        for bound in adopted {
+            let interceptor = interceptor.clone();
+            let renewed = tokio::task::spawn_blocking(move || lock(&interceptor).renew(bound.id));
+            match renewed.await.context("replacing programs")? {
+                // Its session ended meanwhile.
+                Ok(()) | Err(InterceptError::Unknown(_)) => {}
+                Err(error) => return Err(error).context("replacing programs"),
+            }
+        }
+        Ok(count)
     }
 
     /// Moves a process into a leaf.
@@ -198,7 +264,10 @@ pub fn watch_denials(app: &Rc<App>) {
         let mut look = tokio::time::interval(std::time::Duration::from_millis(200));
         loop {
             look.tick().await;
-            while let Some(denial) = denials.next() {
+            // The ring has one reader.
+            while app.phase.borrow().is_in_charge()
+                && let Some(denial) = denials.next()
+            {
                 let session = app.services.session(denial.binding);
                 let reason = denial.reason.name();
                 let text = format!("the kernel refused {}: {reason}", denial.destination);

@@ -2,27 +2,38 @@
 
 pub mod control;
 pub mod explicit;
+pub mod give;
+pub mod handover;
 pub mod kernel;
 pub mod keys;
+pub mod notify;
 pub mod sessions;
+pub mod take;
+pub mod upgrade;
 pub mod workers;
 
+use std::cell::{Cell, RefCell};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use weir_model::Entry;
 use weir_model::entry::Event;
 use weir_policy::{PolicySet, Source};
 
 use crate::approval::{self, Queue};
 use crate::config::{Config, Mode};
+use crate::control::Order;
 use crate::flow::services::{Live, Services, now_us};
 use crate::identity::{Credentials, Verifier};
 use crate::record::{Class, Recorder};
 use crate::tls::Authority;
+use handover::Phase;
 use kernel::Kernel;
 use sessions::Sessions;
 use workers::Workers;
@@ -43,54 +54,79 @@ pub struct App {
     pub sessions: Sessions,
     /// Interception.
     pub kernel: Kernel,
+    /// The control socket.
+    pub control: control::Control,
+    /// How it stands to a successor.
+    pub phase: watch::Sender<Phase>,
+    /// Sessions that are being ended.
+    pub ending: Cell<usize>,
+    /// The way to the gateway before this one, as long as that serves connections.
+    pub before: RefCell<Option<UnixStream>>,
+    /// The program that this one was started from, whatever stands there now.
+    pub binary: PathBuf,
 }
 
-/// Runs the gateway until a signal ends it.
+/// Runs the gateway until a signal ends it; where `upgrade`, in the place of the one that runs.
 ///
 /// # Errors
 /// What kept it from starting.
-pub fn run(config: Config) -> anyhow::Result<()> {
+pub fn run(config: Config, upgrade: bool) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting the runtime")?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, serve(config))
+    local.block_on(&runtime, serve(config, upgrade))
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(config: Config, upgrade: bool) -> anyhow::Result<()> {
+    let binary = std::env::current_exe().context("finding this program")?;
     std::fs::create_dir_all(&config.gateway.state_dir)
         .with_context(|| format!("making {}", config.gateway.state_dir.display()))?;
     let host = host_name(&config)?;
     let live = load(&config)?;
     let policy_hash = live.policy.hash().clone();
-    let (recorder, recovery) =
-        Recorder::open(&config.record, &host).context("opening the record")?;
-    let recorder = Arc::new(recorder);
+    let verifier = Verifier::new(config.issuers.clone()).context("reading issuers")?;
     let state = &config.gateway.state_dir;
+    let masker = weir_mask::Masker::new(keys::mask_key(state)?);
+    let authority = Arc::new(Authority::open_or_create(state).context("opening the CA")?);
+    // What can fail without the old gateway has not failed.
+    let mut taken = if upgrade { Some(take::take(&config)?) } else { None };
+    let (recorder, recovery) = match taken.as_mut().and_then(|taken| taken.record.take()) {
+        Some(handed) => Recorder::inherit(&config.record, &host, handed),
+        None => Recorder::open(&config.record, &host),
+    }
+    .context("opening the record")?;
     let queue = Queue::open_file(state.join("holds.json"), vec![Box::new(approval::Cli)], now_us())
         .context("reading pending holds")?;
-    let services = Arc::new(Services::new(
-        live,
-        recorder.clone(),
-        queue,
-        weir_mask::Masker::new(keys::mask_key(state)?),
-        Arc::new(Authority::open_or_create(state).context("opening the CA")?),
-        host.into(),
-    ));
-    let verifier = Verifier::new(config.issuers.clone()).context("reading issuers")?;
-    let verifier = RwLock::new(Arc::new(verifier));
+    let services = Services::new(live, Arc::new(recorder), queue, masker, authority, host.into());
+    let services = Arc::new(services);
     let workers = Workers::start(config.gateway.workers, &services).context("starting workers")?;
-    let kernel = Kernel::start(&config, &services, workers).context("attaching to the kernel")?;
-    let sessions = Sessions::new(state.join("sessions"));
-    let app = Rc::new(App { config, services, verifier, sessions, kernel });
-    note(&app, started(&app, &policy_hash, &format!("{recovery:?}"))).await;
+    let inherited = taken.as_mut().and_then(|taken| taken.inherited.take());
+    let kernel = Kernel::start(&config, &services, workers, inherited);
+    let app = Rc::new(App {
+        verifier: RwLock::new(Arc::new(verifier)),
+        sessions: Sessions::new(state.join("sessions")),
+        kernel: kernel.context("attaching to the kernel")?,
+        control: control::Control::default(),
+        phase: watch::Sender::new(Phase::Serving),
+        ending: Cell::new(0),
+        before: RefCell::default(),
+        binary,
+        config,
+        services,
+    });
+    note(&app, started(&app, &policy_hash, &format!("{recovery:?}"), upgrade)).await;
     sessions::resume(&app).await;
-    control::listen(&app).context("opening the control socket")?;
+    match taken {
+        Some(taken) => succeed(&app, taken)?,
+        None => app.control.serve(&app, None, Vec::new()).context("opening the control socket")?,
+    }
     kernel::watch_denials(&app);
     sessions::watch(&app);
     tokio::task::spawn_local(heartbeat(app.clone()));
     tokio::task::spawn_local(refresh_keys(app.clone()));
+    notify::ready();
     tracing::info!(
         tier = app.kernel.tier(),
         control = %app.config.gateway.control.display(),
@@ -98,13 +134,45 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         "ready"
     );
     until_stopped(&app).await;
-    stop(app).await;
+    if app.phase.borrow().is_in_charge() {
+        stop(app).await;
+    }
     Ok(())
 }
 
-fn started(app: &App, policy_hash: &str, recovery: &str) -> Event {
-    let text = "the gateway started".to_owned();
-    let event = Event::info(now_us(), "gateway.started", text)
+/// Serves in the place of the gateway that gave `taken`, and tells it so.
+fn succeed(app: &Rc<App>, taken: take::Taken) -> anyhow::Result<()> {
+    let now = now_us();
+    for (session, address, name, until) in &taken.names {
+        app.services.names.learn(*session, *address, name, now, *until);
+    }
+    sessions::count_on(app, &taken.asked);
+    app.services.recorder.admit(taken.guest, taken.flows).context("recording for another")?;
+    for listeners in taken.listeners {
+        app.kernel.accept(listeners)?;
+    }
+    app.control
+        .serve(app, Some(taken.control), taken.passed)
+        .context("serving the control socket")?;
+    take::ready(app, taken.way)?;
+    let app = app.clone();
+    tokio::task::spawn_local(async move {
+        let event = match app.kernel.renew().await {
+            Ok(count) => Event::info(now_us(), "gateway.renewed", "programs were replaced".into())
+                .with("bindings", count),
+            Err(error) => {
+                let text = format!("the programs of the gateway before stay: {error:#}");
+                Event::info(now_us(), "gateway.renewed", text).warning()
+            }
+        };
+        note(&app, event).await;
+    });
+    Ok(())
+}
+
+fn started(app: &App, policy_hash: &str, recovery: &str, upgrade: bool) -> Event {
+    let text = if upgrade { "the gateway took over from another" } else { "the gateway started" };
+    let event = Event::info(now_us(), "gateway.started", text.to_owned())
         .with("version", env!("CARGO_PKG_VERSION"))
         .with("tier", app.kernel.tier())
         .with("policy", policy_hash)
@@ -164,6 +232,7 @@ impl App {
         match loaded {
             Ok((live, verifier)) => {
                 let hash = live.policy.hash().to_string();
+                take::order(self, &Order::Reload);
                 *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(verifier);
                 self.services.replace(live);
                 let text = "policy and targets were read again".to_owned();
@@ -192,6 +261,9 @@ async fn heartbeat(app: Rc<App>) {
     let mut beat = tokio::time::interval(HEARTBEAT);
     loop {
         beat.tick().await;
+        if !app.phase.borrow().is_in_charge() {
+            continue;
+        }
         let health = app.services.recorder.health();
         let event = Event::info(now_us(), "gateway.heartbeat", "the gateway is alive".to_owned())
             .with("sessions", app.services.all_sessions().len())
@@ -219,21 +291,29 @@ async fn until_stopped(app: &App) {
         tracing::error!("signals can't be waited for");
         return;
     };
+    let mut phase = app.phase.subscribe();
     loop {
         tokio::select! {
-            _ = terminate.recv() => return,
-            _ = interrupt.recv() => return,
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = phase.wait_for(|phase| *phase == Phase::Drained) => return,
             _ = hangup.recv() => match app.reload().await {
                 Ok(hash) => tracing::info!(policy = hash, "reloaded"),
                 Err(error) => tracing::error!("not reloaded: {error:#}"),
             },
         }
     }
+    // In the middle of a hand-over there is no telling whose everything is.
+    let _settled = phase.wait_for(|phase| *phase != Phase::Giving).await;
+    if *app.phase.borrow() == Phase::Draining {
+        give::cut_all(app, "gateway stopped").await;
+    }
 }
 
 /// Ends in order: no more commands, sessions end, their flows end with them, the record is sealed.
 async fn stop(app: Rc<App>) {
     tracing::info!("stopping");
+    take::order(&app, &Order::Stop { reason: "gateway stopped".to_owned() });
     sessions::cut_all(&app, "gateway stopped");
     tokio::time::sleep(Duration::from_millis(200)).await;
     note(&app, Event::info(now_us(), "gateway.stopped", "the gateway stopped".to_owned())).await;

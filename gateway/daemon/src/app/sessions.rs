@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use weir_model::entry::{Event, SessionClosed, SessionOpened};
 use weir_model::{Entry, Identity, Layer, Relaxation, SessionId};
 
-use super::{App, note};
+use super::{App, note, take};
+use crate::control::Order;
 use crate::flow::services::{Session, now_ms, now_us, random};
 use crate::intercept::Bound;
 use crate::record::Class;
@@ -176,6 +177,8 @@ pub async fn end(app: &Rc<App>, session: &Arc<Session>, reason: &str, status: Op
     if !first {
         return;
     }
+    app.ending.update(|ending| ending + 1);
+    take::order(app, &Order::Cut { session: session.id, reason: reason.to_owned() });
     if let Err(error) = app.kernel.revoke(session.binding) {
         tracing::error!(session = %session.id, "{error:#}");
     }
@@ -199,11 +202,44 @@ pub async fn end(app: &Rc<App>, session: &Arc<Session>, reason: &str, status: Op
     app.sessions.forget(session.binding);
     let mut sessions = app.services.sessions.write().unwrap_or_else(PoisonError::into_inner);
     sessions.remove(&session.binding);
+    drop(sessions);
+    app.ending.update(|ending| ending.saturating_sub(1));
+}
+
+/// Cuts the flows of a session that another gateway has ended.
+pub fn cut(app: &App, id: SessionId, reason: &str) {
+    for session in app.services.all_sessions().iter().filter(|session| session.id == id) {
+        session.ended.send_replace(Some(reason.to_owned()));
+    }
+}
+
+/// Cuts the flows of sessions whose token has expired; the sessions are another gateway's.
+pub fn cut_expired(app: &App) {
+    let now = now_us();
+    for session in app.services.all_sessions() {
+        if session.identity.expires_us <= now && session.ended.borrow().is_none() {
+            session.ended.send_replace(Some("token expired".to_owned()));
+        }
+    }
+}
+
+/// How much each session has asked, for a successor to go on counting.
+pub fn asked(app: &App) -> Vec<(SessionId, u64)> {
+    let all = app.services.all_sessions().into_iter();
+    all.map(|session| (session.id, session.asked.load(Ordering::Relaxed))).collect()
+}
+
+/// Goes on counting where the gateway before this one was.
+pub fn count_on(app: &App, asked: &[(SessionId, u64)]) {
+    for session in app.services.all_sessions() {
+        let before = asked.iter().find(|(id, _)| *id == session.id).map_or(0, |(_, count)| *count);
+        session.asked.fetch_add(before, Ordering::Relaxed);
+    }
 }
 
 /// Cuts the flows of all sessions, for shutdown; the sessions themselves wait, cut off, for the next
 /// gateway.
-pub fn cut_all(app: &Rc<App>, reason: &str) {
+pub fn cut_all(app: &App, reason: &str) {
     for session in app.services.all_sessions() {
         session.ended.send_replace(Some(reason.to_owned()));
     }
@@ -280,6 +316,9 @@ pub fn watch(app: &Rc<App>) {
         let mut look = tokio::time::interval(Duration::from_millis(500));
         loop {
             look.tick().await;
+            if !app.phase.borrow().is_in_charge() {
+                continue;
+            }
             if let Err(error) = app.services.approvals.expire(now_us()) {
                 tracing::error!(%error, "keeping pending holds");
             }

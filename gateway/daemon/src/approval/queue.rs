@@ -28,6 +28,11 @@ pub enum QueueError {
     /// Nobody could read it.
     #[error("a statement of {0} bytes is too long for a person to approve")]
     Long(usize),
+    /// Another gateway keeps the holds, and this connection is not its own.
+    #[error(
+        "this connection belongs to a gateway that was replaced: connect again, then run it again"
+    )]
+    Released,
     /// The name is taken; ask again with another.
     #[error("hold {0} exists already")]
     Name(HoldId),
@@ -173,6 +178,17 @@ impl Queue {
     /// The open tickets, oldest first, and where `settled` the last settled ones.
     pub fn list(&self, settled: bool) -> Vec<Ticket> {
         self.lock().list(settled)
+    }
+
+    /// Leaves the file and all tickets to another gateway, unless statements wait in the wire: then
+    /// nothing changes, and their number is returned.
+    pub fn release(&self) -> Result<usize, StoreError> {
+        self.lock().release()
+    }
+
+    /// Goes on after a `release` that came to nothing.
+    pub fn reclaim(&self) {
+        self.lock().reclaim();
     }
 
     /// One ticket, open or lately settled.

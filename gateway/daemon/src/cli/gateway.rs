@@ -13,6 +13,10 @@ pub struct Args {
     /// Check the configuration and the policy, and do nothing else.
     #[arg(long)]
     pub check: bool,
+    /// Take over from the gateway that runs: listeners, sessions and record, without a connection
+    /// refused. It goes on serving what it has until that ends.
+    #[arg(long, conflicts_with = "check")]
+    pub upgrade: bool,
 }
 
 /// Runs the command.
@@ -33,6 +37,6 @@ pub fn run(args: Args, common: &super::Common) -> anyhow::Result<ExitCode> {
     } else {
         log.with_ansi(false).init();
     }
-    app::run(config)?;
+    app::run(config, args.upgrade)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,9 @@
 //! The commands: one file per subcommand, each with its `Args` and `run`.
 #![allow(clippy::print_stdout)] // commands speak on standard output
 
+pub mod attach;
 pub mod audit;
+pub mod bindings;
 pub mod ca;
 pub mod credentials;
 pub mod dev;
@@ -13,6 +15,7 @@ pub mod replay;
 pub mod run;
 pub mod sessions;
 pub mod show;
+pub mod upgrade;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +68,12 @@ impl Common {
 enum Command {
     /// Run the gateway on this host.
     Gateway(gateway::Args),
+    /// Replace the running gateway's program without cutting connections.
+    Upgrade(upgrade::Args),
+    /// Cut off whatever is below the slice and not bound; for the time before the gateway is up.
+    Attach(attach::Args),
+    /// What the kernel holds of this gateway and of others, and the end of those that are gone.
+    Bindings(bindings::Args),
     /// Run an unmodified program in a bound cgroup; exits with its status.
     Run(run::Args),
     /// What waits for a human: list, show, approve, deny, watch.
@@ -95,6 +104,9 @@ pub fn main(cli: Cli) -> anyhow::Result<ExitCode> {
     let common = &cli.common;
     match cli.command {
         Command::Gateway(args) => gateway::run(args, common),
+        Command::Upgrade(args) => upgrade::run(args, common),
+        Command::Attach(args) => attach::run(&args, common),
+        Command::Bindings(args) => bindings::run(&args, common),
         Command::Run(args) => run::run(args, common),
         Command::Holds(args) => holds::run(args, common),
         Command::Policy(args) => policy::run(args, common),

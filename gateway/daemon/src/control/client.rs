@@ -61,7 +61,11 @@ impl Client {
     /// Connects to the gateway that the command line names. Only root's gateway, or one's own, is
     /// spoken to, since it will be told tokens.
     pub fn connect(common: &crate::cli::Common) -> Result<Self, ClientError> {
-        let path = socket_path(common);
+        Self::connect_to(socket_path(common))
+    }
+
+    /// The same for a socket.
+    pub fn connect_to(path: PathBuf) -> Result<Self, ClientError> {
         let connect = |source| ClientError::Connect { path: path.clone(), source };
         let stream = UnixStream::connect(&path).map_err(connect)?;
         let patience = Duration::from_millis(limits::CONTROL_MS);
@@ -74,6 +78,11 @@ impl Client {
             return Err(ClientError::Impostor { path, uid });
         }
         Ok(Self { from: BufReader::new(stream) })
+    }
+
+    /// The socket, for what is said beside requests.
+    pub fn into_stream(self) -> UnixStream {
+        self.from.into_inner()
     }
 
     /// Asks, and waits for the answer.

@@ -56,6 +56,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Self { from, limit, buffer: Zeroizing::new(Vec::new()) }
     }
 
+    /// Where it reads from; what was read and not taken is lost.
+    pub(super) fn into_inner(self) -> R {
+        self.from
+    }
+
     /// Waits until something of the next line is here; false at the end of the stream.
     pub(super) async fn begin(&mut self) -> Result<bool, FrameError> {
         Ok(!self.buffer.is_empty() || self.more().await?)

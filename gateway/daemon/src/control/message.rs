@@ -67,8 +67,31 @@ pub enum Request {
     Seal,
     /// Read the configuration again.
     Reload,
+    /// Start another program as the gateway's successor, which takes over from it.
+    Upgrade {
+        /// The program; where it is absent, what now stands where this gateway was started from.
+        binary: Option<PathBuf>,
+    },
+    /// Take over from the gateway that is asked: this connection becomes the way to it.
+    TakeOver(Claim),
     /// How the gateway is.
     Status,
+}
+
+/// What must be the same in a gateway and its successor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// The form of the hand-over itself.
+    pub form: u32,
+    /// The instance.
+    pub instance: String,
+    /// The layout of the kernel's maps.
+    pub layout: String,
+    /// The record's directory.
+    pub record: PathBuf,
+    /// Where keys and sessions are kept.
+    pub state: PathBuf,
 }
 
 impl Request {
@@ -84,6 +107,8 @@ impl Request {
             Self::Deny { .. } => "deny",
             Self::Seal => "seal",
             Self::Reload => "reload",
+            Self::Upgrade { .. } => "upgrade",
+            Self::TakeOver(_) => "take_over",
             Self::Status => "status",
         }
     }
@@ -101,7 +126,9 @@ impl Request {
             | Self::Approve { .. }
             | Self::Deny { .. }
             | Self::Seal
-            | Self::Reload => false,
+            | Self::Reload
+            | Self::Upgrade { .. }
+            | Self::TakeOver(_) => false,
         }
     }
 }
@@ -142,6 +169,8 @@ pub enum Response {
     },
     /// The record is sealed.
     Sealed(Sealed),
+    /// The successor gets what it needs on this connection.
+    HandingOver,
     /// It is done.
     Done {
         /// One sentence.

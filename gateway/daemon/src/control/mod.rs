@@ -6,8 +6,10 @@
 
 pub mod client;
 mod frame;
+pub mod handover;
 pub mod message;
 pub mod peer;
+mod seats;
 pub mod server;
 #[cfg(test)]
 mod tests;
@@ -17,9 +19,10 @@ use std::path::PathBuf;
 use crate::config::Config;
 
 pub use client::{Client, ClientError, seal};
-pub use message::{HoldView, Request, Response, Sealed, SessionView, StatusView};
+pub use handover::{Channel, Order};
+pub use message::{Claim, HoldView, Request, Response, Sealed, SessionView, StatusView};
 pub use peer::{Peer, Pinned};
-pub use server::{Handler, bind, serve};
+pub use server::{Handler, Passed, Server, bind, serve};
 
 /// Where the control socket is, unless told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/weir/control.sock";

@@ -83,6 +83,13 @@ impl Peer {
         Ok(child)
     }
 
+    /// Kills the process.
+    pub fn kill(&self) -> io::Result<()> {
+        self.pinned.check()?;
+        let pid = nix::unistd::Pid::from_raw(self.pid.cast_signed());
+        Ok(nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL)?)
+    }
+
     fn check_user(&self) -> io::Result<()> {
         if self.pinned.user()? == self.uid {
             return Ok(());

@@ -1,7 +1,6 @@
 //! The gateway's side: accepts, pins the peer, reads a request, has it handled, writes the answer.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
 use std::fs::{self, DirBuilder, Permissions};
 use std::future::Future;
 use std::io;
@@ -14,12 +13,14 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use weir_model::{SessionId, limits};
 use zeroize::Zeroizing;
 
 use super::frame::{FrameError, Lines, decode, encode};
+use super::seats::Seats;
 use super::{Peer, Request, Response};
 
 const PATIENCE: Duration = Duration::from_millis(limits::CONTROL_MS);
@@ -40,6 +41,18 @@ pub trait Handler {
     /// The connection of a session that `handle` answered with `Running` is gone, and it sent no
     /// `RunEnded`. Called once per such session, also where the server itself is dropped.
     fn abandoned(&self, session: SessionId);
+
+    /// A connection that `handle` answered with `HandingOver` is the way to the successor from now on.
+    fn hand_over(&self, _to: std::os::unix::net::UnixStream, _peer: Peer) {}
+}
+
+/// A connection on its way to another process, with the sessions that live as long as it does.
+#[derive(Debug)]
+pub struct Passed {
+    /// Nobody has read anything of its next request.
+    pub stream: std::os::unix::net::UnixStream,
+    /// The sessions.
+    pub sessions: Vec<SessionId>,
 }
 
 /// Makes the control socket: anyone may connect, only the owner of the folder may replace it.
@@ -68,12 +81,63 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
 
 /// Serves until it is dropped. Handlers run on the calling thread.
 pub async fn serve(listener: UnixListener, handler: Rc<dyn Handler>) {
-    let seats = Seats::default();
-    let accept = async {
+    Server::new(handler).run(listener, Vec::new()).await;
+}
+
+/// A server whose open connections can go to another process.
+pub struct Server {
+    handler: Rc<dyn Handler>,
+    seats: Seats,
+    leaving: watch::Sender<bool>,
+    left: RefCell<Vec<Passed>>,
+    /// Connections that are in the middle of no request.
+    idle: Cell<usize>,
+    /// Requests that begin or end a session and are not answered yet.
+    binding: Cell<usize>,
+}
+
+impl Server {
+    /// A server that does not serve yet.
+    pub fn new(handler: Rc<dyn Handler>) -> Rc<Self> {
+        Rc::new(Self {
+            handler,
+            seats: Seats::default(),
+            leaving: watch::Sender::new(false),
+            left: RefCell::default(),
+            idle: Cell::new(0),
+            binding: Cell::new(0),
+        })
+    }
+
+    /// Serves until it is dropped; begins with connections that another process had.
+    pub async fn run(self: Rc<Self>, listener: UnixListener, passed: Vec<Passed>) {
+        self.leaving.send_replace(false);
+        let accept = async {
+            for passed in passed {
+                match UnixStream::from_std(passed.stream) {
+                    Ok(stream) => {
+                        self.spawn(stream, passed.sessions);
+                    }
+                    Err(error) => tracing::error!(%error, "going on with a control connection"),
+                }
+            }
+            self.accept(listener).await;
+            // Who is in the middle of a request is answered.
+            std::future::pending().await
+        };
+        LocalSet::new().run_until(accept).await
+    }
+
+    async fn accept(self: &Rc<Self>, listener: UnixListener) {
+        let mut leaving = self.leaving.subscribe();
         loop {
-            match listener.accept().await {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = leaving.wait_for(|leaving| *leaving) => return,
+            };
+            match accepted {
                 Ok((stream, _)) => {
-                    spawn_local(connection(stream, handler.clone(), seats.clone()));
+                    self.spawn(stream, Vec::new());
                 }
                 Err(error) => {
                     tracing::warn!(%error, "accepting a control connection");
@@ -81,29 +145,94 @@ pub async fn serve(listener: UnixListener, handler: Rc<dyn Handler>) {
                 }
             }
         }
-    };
-    LocalSet::new().run_until(accept).await
+    }
+
+    fn spawn(self: &Rc<Self>, stream: UnixStream, sessions: Vec<SessionId>) {
+        self.idle.update(|idle| idle + 1);
+        let server = self.clone();
+        spawn_local(async move {
+            connection(stream, sessions, server.clone()).await;
+            server.idle.update(|idle| idle.saturating_sub(1));
+        });
+    }
+
+    /// Stops accepting and reading, and gives the open connections away. `None` where a session is
+    /// being made or ended all the time: then it serves on.
+    pub async fn leave(&self) -> Option<Vec<Passed>> {
+        self.leaving.send_replace(true);
+        let settled = async {
+            while self.idle.get() > 0 || self.binding.get() > 0 {
+                sleep(Duration::from_millis(2)).await;
+            }
+        };
+        if timeout(PATIENCE, settled).await.is_err() {
+            return None;
+        }
+        Some(self.left.take())
+    }
+
+    /// The connections that have left, where `leave` gave up.
+    pub fn left(&self) -> Vec<Passed> {
+        self.left.take()
+    }
 }
 
-async fn connection(stream: UnixStream, handler: Rc<dyn Handler>, seats: Seats) {
+/// Counts as long as it lives.
+struct Counted<'a>(&'a Cell<usize>);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a Cell<usize>) -> Self {
+        count.update(|count| count + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.update(|count| count.saturating_sub(1));
+    }
+}
+
+async fn connection(stream: UnixStream, sessions: Vec<SessionId>, server: Rc<Server>) {
     let peer = Peer::of(&stream);
     let (read, write) = stream.into_split();
+    let handler = server.handler.clone();
     let mut connection = Connection {
         lines: Lines::new(read, limits::CONTROL_BYTES),
         write,
-        runs: Runs { handler, sessions: Vec::new() },
+        runs: Runs { handler, sessions },
+        server: server.clone(),
     };
     let ended = match peer {
-        Err(error) => connection.send(&Response::error(unknown_peer(&error))).await,
-        Ok(peer) => match seats.take(peer.uid) {
-            None => connection.send(&Response::error(NO_SEAT)).await,
+        Err(error) => connection.send(&Response::error(unknown_peer(&error))).await.map(|()| None),
+        Ok(peer) => match server.seats.take(peer.uid) {
+            None => connection.send(&Response::error(NO_SEAT)).await.map(|()| None),
             Some(_seat) => connection.serve(&peer).await,
         },
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a control connection ended");
-        let _ = connection.send(&Response::error(error)).await;
+    match ended {
+        Ok(None) => {}
+        Ok(Some(leaving)) => connection.leave(leaving),
+        Err(error) => {
+            tracing::debug!(%error, "a control connection ended");
+            let _ = connection.send(&Response::error(error)).await;
+        }
     }
+}
+
+/// Why a connection is not read any more.
+enum Leaving {
+    /// It goes to the successor as it is.
+    Passed,
+    /// It is the way to the successor.
+    HandedOver(Peer),
+}
+
+/// What comes next on a connection.
+enum Next {
+    Line(Zeroizing<Vec<u8>>),
+    End,
+    Leave,
 }
 
 const NO_SEAT: &str =
@@ -117,29 +246,69 @@ struct Connection {
     lines: Lines<OwnedReadHalf>,
     write: OwnedWriteHalf,
     runs: Runs,
+    server: Rc<Server>,
 }
 
 impl Connection {
-    async fn serve(&mut self, peer: &Peer) -> Result<(), FrameError> {
-        while let Some(line) = self.line().await? {
+    async fn serve(&mut self, peer: &Peer) -> Result<Option<Leaving>, FrameError> {
+        loop {
+            let line = match self.line().await? {
+                Next::Line(line) => line,
+                Next::End => return Ok(None),
+                Next::Leave => return Ok(Some(Leaving::Passed)),
+            };
             let request = decode::<Request>(&line)?;
             drop(line);
+            self.server.idle.update(|idle| idle.saturating_sub(1));
             let response = match peer.again() {
-                Ok(peer) => self.runs.answer(peer, request).await,
+                Ok(peer) => self.runs.answer(peer, request, &self.server.binding).await,
                 Err(error) => Response::error(unknown_peer(&error)),
             };
-            self.send(&response).await?;
+            self.server.idle.update(|idle| idle + 1);
+            let sent = self.send(&response).await;
+            if matches!(response, Response::HandingOver) {
+                // A successor that is gone already is noticed by whoever hands over.
+                return Ok(Some(Leaving::HandedOver(peer.clone())));
+            }
+            sent?;
         }
-        Ok(())
     }
 
     /// The next line. A connection that holds a session may be silent as long as it likes; any other
     /// one, and everyone in the middle of a line, has to hurry.
-    async fn line(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, FrameError> {
-        if !self.runs.sessions.is_empty() && !self.lines.begin().await? {
-            return Ok(None);
+    async fn line(&mut self) -> Result<Next, FrameError> {
+        let deadline = Instant::now() + PATIENCE;
+        let hurries = self.runs.sessions.is_empty();
+        let mut leaving = self.server.leaving.subscribe();
+        let begun = tokio::select! {
+            biased;
+            begun = self.lines.begin() => begun?,
+            _ = leaving.wait_for(|leaving| *leaving) => return Ok(Next::Leave),
+            () = sleep_until(deadline), if hurries => return Err(FrameError::Late),
+        };
+        if !begun {
+            return Ok(Next::End);
         }
-        timeout(PATIENCE, self.lines.next()).await.map_err(|_| FrameError::Late)?
+        let deadline = if hurries { deadline } else { Instant::now() + PATIENCE };
+        let line = timeout_at(deadline, self.lines.next()).await;
+        Ok(line.map_err(|_| FrameError::Late)??.map_or(Next::End, Next::Line))
+    }
+
+    /// Gives the connection away; its sessions go with it.
+    fn leave(self, leaving: Leaving) {
+        let Self { lines, write, mut runs, server } = self;
+        let sessions = std::mem::take(&mut runs.sessions);
+        let whole = lines.into_inner().reunite(write).map_err(io::Error::other);
+        match (whole.and_then(UnixStream::into_std), leaving) {
+            (Ok(stream), Leaving::Passed) => {
+                server.left.borrow_mut().push(Passed { stream, sessions });
+            }
+            (Ok(stream), Leaving::HandedOver(peer)) => server.handler.hand_over(stream, peer),
+            (Err(error), _) => {
+                tracing::error!(%error, "giving a control connection away");
+                runs.sessions = sessions;
+            }
+        }
     }
 
     async fn send(&mut self, response: &Response) -> Result<(), FrameError> {
@@ -159,7 +328,7 @@ struct Runs {
 }
 
 impl Runs {
-    async fn answer(&mut self, peer: Peer, request: Request) -> Response {
+    async fn answer(&mut self, peer: Peer, request: Request, binding: &Cell<usize>) -> Response {
         if self.handler.is_bound(&peer.cgroup) && !request.agents_may() {
             self.handler.refused(&peer, &request);
             return Response::error(format!(
@@ -168,24 +337,28 @@ impl Runs {
             ));
         }
         let mut ended = None;
+        let mut _binding = None;
         match &request {
             Request::Run { uid, .. } if peer.uid != 0 && *uid != peer.uid => {
                 return Response::error("only root may run a command as another user");
             }
+            Request::Run { .. } => _binding = Some(Counted::new(binding)),
             Request::RunEnded { session, .. } => {
+                _binding = Some(Counted::new(binding));
                 ended = self.sessions.iter().position(|own| own == session);
                 if ended.is_none() {
                     return Response::error(format!("session {session} is not this connection's"));
                 }
             }
-            Request::Run { .. }
-            | Request::Sessions
+            Request::Sessions
             | Request::Holds { .. }
             | Request::Hold { .. }
             | Request::Approve { .. }
             | Request::Deny { .. }
             | Request::Seal
             | Request::Reload
+            | Request::Upgrade { .. }
+            | Request::TakeOver(_)
             | Request::Status => {}
         }
         let response = self.handler.handle(peer, request).await;
@@ -202,47 +375,5 @@ impl Runs {
 impl Drop for Runs {
     fn drop(&mut self) {
         self.sessions.drain(..).for_each(|session| self.handler.abandoned(session));
-    }
-}
-
-/// Who has how many connections open, so that no user can keep the others out.
-#[derive(Clone, Default)]
-struct Seats(Rc<RefCell<HashMap<u32, usize>>>);
-
-struct Seat {
-    seats: Seats,
-    uid: u32,
-}
-
-impl Seats {
-    fn take(&self, uid: u32) -> Option<Seat> {
-        let mut taken = self.0.borrow_mut();
-        let others: usize = taken.iter().filter(|(uid, _)| **uid != 0).map(|(_, n)| n).sum();
-        let mine = taken.get(&uid).copied().unwrap_or(0);
-        // Root has as many seats as all others together, so that an operator always finds one.
-        let free = match uid {
-            0 => mine < limits::CONTROL_CONNECTIONS / 2,
-            _ => {
-                mine < limits::CONTROL_CONNECTIONS_PER_USER
-                    && others < limits::CONTROL_CONNECTIONS / 2
-            }
-        };
-        if !free {
-            return None;
-        }
-        taken.insert(uid, mine + 1);
-        Some(Seat { seats: self.clone(), uid })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut taken = self.seats.0.borrow_mut();
-        if let Some(count) = taken.get_mut(&self.uid) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&self.uid);
-            }
-        }
     }
 }

@@ -219,6 +219,14 @@ fn agents_get_the_status_and_nothing_else() {
         Request::Sessions,
         Request::Seal,
         Request::Reload,
+        Request::Upgrade { binary: None },
+        Request::TakeOver(Claim {
+            form: handover::FORM,
+            instance: "weir".to_owned(),
+            layout: String::new(),
+            record: PathBuf::new(),
+            state: PathBuf::new(),
+        }),
         run(1),
     ];
     for request in &refused {

@@ -40,10 +40,15 @@ impl Facts {
     }
 }
 
-/// Accepts for ever; each flow is a task of this thread.
+/// Accepts until connections are another gateway's; each flow is a task of this thread.
 pub async fn accept(listener: TcpListener, facts: Facts, services: Arc<Services>) {
+    let mut accepting = services.accepting.subscribe();
     loop {
-        let (stream, peer) = match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = accepting.wait_for(|accepting| !accepting) => return,
+        };
+        let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors, most likely: those in use come back as flows end.
@@ -52,8 +57,11 @@ pub async fn accept(listener: TcpListener, facts: Facts, services: Arc<Services>
                 continue;
             }
         };
-        let (facts, services) = (facts.clone(), services.clone());
-        tokio::task::spawn_local(async move { admit(stream, peer, &facts, services).await });
+        let (facts, services, served) = (facts.clone(), services.clone(), services.serving());
+        tokio::task::spawn_local(async move {
+            admit(stream, peer, &facts, services).await;
+            drop(served);
+        });
     }
 }
 

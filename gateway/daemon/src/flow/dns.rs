@@ -34,12 +34,17 @@ struct Asker {
     resolver: SocketAddr,
 }
 
-/// Serves the datagrams of one network namespace for ever.
+/// Serves the datagrams of one network namespace until they are another gateway's.
 pub async fn serve_udp(socket: UdpSocket, netns: u64, facts: FactsReader, services: Arc<Services>) {
     let socket = Arc::new(socket);
     let mut datagram = vec![0u8; MESSAGE];
+    let mut accepting = services.accepting.subscribe();
     loop {
-        let (count, peer) = match socket.recv_from(&mut datagram).await {
+        let received = tokio::select! {
+            received = socket.recv_from(&mut datagram) => received,
+            _ = accepting.wait_for(|accepting| !accepting) => return,
+        };
+        let (count, peer) = match received {
             Ok(received) => received,
             Err(error) => {
                 tracing::debug!(%error, "receiving a DNS query");
@@ -60,13 +65,14 @@ pub async fn serve_udp(socket: UdpSocket, netns: u64, facts: FactsReader, servic
             resolver: found.original,
         };
         let query = datagram.get(..count).unwrap_or_default().to_vec();
-        let (socket, services) = (socket.clone(), services.clone());
+        let (socket, services, served) = (socket.clone(), services.clone(), services.serving());
         tokio::task::spawn_local(async move {
             if let Some(answer) = answer(&services, &asker, &query, false).await
                 && let Err(error) = socket.send_to(&answer, peer).await
             {
                 tracing::debug!(%error, "answering a DNS query");
             }
+            drop(served);
         });
     }
 }

@@ -108,6 +108,8 @@ impl Flow {
 /// its end. A session that ends takes its flows with it.
 pub async fn serve(flow: Flow, client: TcpStream) {
     let (id, gate) = (flow.id, flow.gate.clone());
+    let services = flow.services.clone();
+    let _open = services.enter(id);
     let session = flow.session.clone();
     session.flows.fetch_add(1, Ordering::Relaxed);
     let mut ended = flow.session.ended.subscribe();

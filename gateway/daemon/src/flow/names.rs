@@ -40,6 +40,13 @@ impl LearntNames {
         (*until > now_us).then(|| name.clone())
     }
 
+    /// All that is known, to be learnt by another gateway.
+    pub fn all(&self) -> Vec<(SessionId, IpAddr, String, i64)> {
+        let names = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let each = names.iter().map(|((of, address), (name, until))| (*of, *address, name, *until));
+        each.map(|(of, address, name, until)| (of, address, name.clone(), until)).collect()
+    }
+
     /// Forgets what a session learnt.
     pub fn forget(&self, session: SessionId) {
         let mut names = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

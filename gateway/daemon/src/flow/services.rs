@@ -1,6 +1,6 @@
 //! What flows share: policy and targets, the record, the holds, names, keys.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use weir_mask::Masker;
 use weir_model::{
-    Effect, Identity, Operation, Relaxation, Resource, ResourceKind, SessionId, Target,
+    Effect, FlowId, Identity, Operation, Relaxation, Resource, ResourceKind, SessionId, Target,
 };
 use weir_policy::PolicySet;
 
@@ -86,6 +86,27 @@ pub struct Services {
     pub catalogues: Catalogues,
     /// This host's name.
     pub host: Arc<str>,
+    /// Whether new connections are taken; they are another gateway's once it has the listeners.
+    pub accepting: watch::Sender<bool>,
+    /// Connections that are open, by their identifiers.
+    flows: Mutex<HashSet<FlowId>>,
+    /// Held by whatever is still being served.
+    served: Arc<()>,
+}
+
+/// Something that is being served, as long as it lives.
+pub struct Served(#[allow(dead_code)] Arc<()>); // counted, not read
+
+/// An open connection, as long as it lives.
+pub struct OpenFlow<'a> {
+    services: &'a Services,
+    id: FlowId,
+}
+
+impl Drop for OpenFlow<'_> {
+    fn drop(&mut self) {
+        self.services.flows.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
 }
 
 impl Services {
@@ -111,7 +132,32 @@ impl Services {
             cancels: CancelKeys::default(),
             catalogues: Catalogues::default(),
             host,
+            accepting: watch::Sender::new(true),
+            flows: Mutex::default(),
+            served: Arc::default(),
         }
+    }
+
+    /// To be held while something is served that must be finished before the gateway may end.
+    pub fn serving(&self) -> Served {
+        Served(self.served.clone())
+    }
+
+    /// Whether nothing is served.
+    pub fn is_quiet(&self) -> bool {
+        Arc::strong_count(&self.served) == 1
+    }
+
+    /// Enters a connection, from before its first entry of the record until after its last.
+    pub fn enter(&self, id: FlowId) -> OpenFlow<'_> {
+        self.flows.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        OpenFlow { services: self, id }
+    }
+
+    /// The connections that are open.
+    pub fn open_flows(&self) -> BTreeSet<FlowId> {
+        let flows = self.flows.lock().unwrap_or_else(PoisonError::into_inner);
+        flows.iter().copied().collect()
     }
 
     /// Policy and targets as they are now.

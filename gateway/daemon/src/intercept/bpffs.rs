@@ -1,115 +1,72 @@
-//! The pin directory: `<bpffs>/weir/<instance>/v<abi>/{maps,links}`, and the lock on it.
+//! bpffs: where it is mounted, and directories on it that root alone can use.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
+use nix::unistd::geteuid;
 
-use super::{InterceptError, Options};
+use super::InterceptError;
 
 const USUAL: &str = "/sys/fs/bpf";
 const OURS: &str = "/run/weir/bpf";
+const PRIVATE: u32 = 0o700;
 
-/// The pins of one instance, locked while the gateway runs.
-#[derive(Debug)]
-pub(super) struct Pins {
-    root: PathBuf,
-    _lock: Flock<File>,
-}
-
-impl Pins {
-    pub(super) fn open(options: &Options) -> Result<Self, InterceptError> {
-        let instance = super::checked(&options.instance)?;
-        let bpffs = match &options.bpffs {
-            Some(path) => {
-                ensure_mounted(path)?;
-                path.clone()
-            }
-            None => find()?,
-        };
-        let shared = bpffs.join("weir");
-        make(&shared)?;
-        let own = shared.join(instance);
-        make(&own)?;
-        let lock = lock(&own, instance)?;
-        let root = own.join(format!("v{}", weir_abi::VERSION));
-        let pins = Self { root, _lock: lock };
-        make(&pins.root)?;
-        make(&pins.maps())?;
-        make(&pins.links())?;
-        Ok(pins)
-    }
-
-    pub(super) fn maps(&self) -> PathBuf {
-        self.root.join("maps")
-    }
-
-    pub(super) fn links(&self) -> PathBuf {
-        self.root.join("links")
-    }
-
-    /// The links of a binding. bpffs has no files, so the name carries all there is to know.
-    pub(super) fn binding(&self, id: u64, name: &str) -> PathBuf {
-        self.links().join(format!("{id:016x}_{name}"))
-    }
-
-    /// The bindings that have a directory.
-    pub(super) fn bindings(&self) -> Result<Vec<(u64, String)>, InterceptError> {
-        let names = names(&self.links())?;
-        Ok(names.iter().filter_map(|name| parse(name)).collect())
-    }
-
-    /// Removes everything. Maps and links that nobody holds open end with it.
-    pub(super) fn remove(&self) -> Result<(), InterceptError> {
-        clear(&self.maps())?;
-        for directory in [self.maps(), self.links(), self.root.clone()] {
-            remove(&directory)?;
+/// The directory of all instances, on the bpffs that is named, else on one that is mounted.
+pub(super) fn shared(bpffs: Option<&Path>) -> Result<PathBuf, InterceptError> {
+    let bpffs = match bpffs {
+        Some(path) => {
+            ensure_mounted(path)?;
+            path.to_owned()
         }
-        match self.root.parent() {
-            Some(own) => remove(own),
-            None => Ok(()),
-        }
-    }
+        None => find()?,
+    };
+    let shared = bpffs.join("weir");
+    make(&shared)?;
+    Ok(shared)
 }
 
-fn parse(name: &str) -> Option<(u64, String)> {
-    let (id, name) = name.split_once('_')?;
-    Some((u64::from_str_radix(id, 16).ok()?, name.to_owned()))
-}
-
-/// Creates a directory for root alone, which may already exist.
+/// Creates a directory for root alone, which may already exist. One that somebody else made is
+/// refused: anyone may write to a bpffs that is mounted with the kernel's own mode.
 pub(super) fn make(path: &Path) -> Result<(), InterceptError> {
-    match DirBuilder::new().mode(0o700).create(path) {
+    match DirBuilder::new().mode(PRIVATE).create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(InterceptError::io("creating", path, error))
+            return Err(InterceptError::io("creating", path, error));
         }
-        _ => Ok(()),
+        _ => {}
     }
-}
-
-/// Removes a directory of pins; the links in it are detached unless somebody holds them.
-pub(super) fn unpin(path: &Path) -> Result<(), InterceptError> {
-    clear(path)?;
-    remove(path)
-}
-
-fn clear(path: &Path) -> Result<(), InterceptError> {
-    for name in names(path)? {
-        let pin = path.join(name);
-        fs::remove_file(&pin).map_err(|error| InterceptError::io("unpinning", &pin, error))?;
+    let failed = |error| InterceptError::io("looking at", path, error);
+    let found = fs::symlink_metadata(path).map_err(failed)?;
+    if !found.is_dir() || found.uid() != geteuid().as_raw() {
+        return Err(InterceptError::Foreign { path: path.to_owned(), uid: found.uid() });
+    }
+    if found.mode() & 0o777 != PRIVATE {
+        fs::set_permissions(path, Permissions::from_mode(PRIVATE)).map_err(failed)?;
     }
     Ok(())
 }
 
-fn remove(path: &Path) -> Result<(), InterceptError> {
+/// Removes a directory of pins with what is in it; what nobody holds open ends with its pin.
+pub(super) fn unpin(path: &Path) -> Result<(), InterceptError> {
+    for name in names(path)? {
+        let pin = path.join(name);
+        let kind = fs::symlink_metadata(&pin)
+            .map_err(|error| InterceptError::io("looking at", &pin, error))?;
+        if kind.is_dir() {
+            unpin(&pin)?;
+        } else {
+            fs::remove_file(&pin).map_err(|error| InterceptError::io("unpinning", &pin, error))?;
+        }
+    }
     fs::remove_dir(path).map_err(|error| InterceptError::io("removing", path, error))
 }
 
-fn names(path: &Path) -> Result<Vec<String>, InterceptError> {
+/// What is in a directory.
+pub(super) fn names(path: &Path) -> Result<Vec<String>, InterceptError> {
     let failed = |error| InterceptError::io("listing", path, error);
     let mut names = Vec::new();
     for entry in fs::read_dir(path).map_err(failed)? {
@@ -117,16 +74,12 @@ fn names(path: &Path) -> Result<Vec<String>, InterceptError> {
             names.push(name);
         }
     }
+    names.sort();
     Ok(names)
 }
 
-fn lock(directory: &Path, instance: &str) -> Result<Flock<File>, InterceptError> {
-    let file = open(directory)?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock)
-        .map_err(|_| InterceptError::Running(instance.to_owned()))
-}
-
-fn open(directory: &Path) -> Result<File, InterceptError> {
+/// Opens a directory.
+pub(super) fn open(directory: &Path) -> Result<File, InterceptError> {
     File::open(directory).map_err(|error| InterceptError::io("opening", directory, error))
 }
 
@@ -163,17 +116,4 @@ fn is_bpffs(path: &Path) -> Result<bool, InterceptError> {
     let found =
         statfs(path).map_err(|errno| InterceptError::io("looking at", path, errno.into()))?;
     Ok(found.filesystem_type() == BPF_FS_MAGIC)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pin_directory_names_its_binding() {
-        assert_eq!(parse("00000000000000ff_a_b-c"), Some((255, "a_b-c".to_owned())));
-        assert_eq!(parse("a_b"), Some((10, "b".to_owned())));
-        assert_eq!(parse("xyz_b"), None);
-        assert_eq!(parse("12"), None);
-    }
 }

@@ -126,6 +126,13 @@ fn is_populated(directory: &Path) -> Result<bool, InterceptError> {
     Ok(!text.lines().any(|line| line == "populated 0"))
 }
 
+/// How many processes are in a cgroup and below it.
+pub(super) fn processes(directory: &Path) -> usize {
+    let here = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+    let below = children(directory).unwrap_or_default();
+    here.lines().count() + below.iter().map(|child| processes(child)).sum::<usize>()
+}
+
 /// Removes an empty cgroup and those below it.
 pub(super) fn remove(directory: &Path) -> Result<(), InterceptError> {
     for child in children(directory)? {

@@ -1,34 +1,35 @@
 //! The eBPF interceptor: bindings, their cgroups, programs and maps.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 use aya::programs::links::FdLink;
 use weir_abi::{ACTIVE, REVOKED};
 
-use super::bpffs::Pins;
 use super::cgroup::{self, Hierarchy};
 use super::maps::{self, Facts, Maps};
+use super::pins::{self, Life, Pins};
+use super::slice::{self, Slice};
 use super::{Bound, Denials, FactsReader, InterceptError, Listeners, Options};
-use super::{bpffs, kernel, listen, programs};
+use super::{bpffs, listen, programs};
 
 /// Intercepts the connections of bound cgroups. Dropping it leaves the bindings attached and
 /// refused; `end` ends one, `retire` removes all traces.
 pub struct Interceptor {
     pins: Pins,
-    slice: PathBuf,
-    /// The slice's name in `/proc/PID/cgroup`.
-    slice_name: String,
-    /// The name of the cgroup that it makes for itself where it began in the root.
-    own_name: String,
+    slice: Slice,
+    /// The cgroups whose sockets accept: its own, and those of the gateways before it whose
+    /// listeners it goes on with.
+    accepting: Vec<PathBuf>,
     maps: Maps,
     facts: FactsReader,
     denials: Option<Denials>,
     bindings: BTreeMap<u64, Bound>,
     adopted: Vec<Bound>,
     namespaces: BTreeSet<u64>,
-    _accept: FdLink,
+    _accept: Vec<FdLink>,
 }
 
 impl std::fmt::Debug for Interceptor {
@@ -38,32 +39,70 @@ impl std::fmt::Debug for Interceptor {
     }
 }
 
+/// What a running gateway hands to the one that replaces it.
+#[derive(Debug)]
+pub struct Inherited {
+    /// The lock on the pins, which never opens in between.
+    pub lock: OwnedFd,
+    /// The cgroups to which the listeners belong.
+    pub accepting: Vec<PathBuf>,
+    /// Cookies of the network namespaces that have listeners.
+    pub namespaces: Vec<u64>,
+}
+
 impl Interceptor {
     /// Opens or creates the instance and adopts what an earlier gateway left behind.
     pub fn start(options: &Options) -> Result<Self, InterceptError> {
+        let mut interceptor = Self::begin(options, Pins::open(options)?, Vec::new(), false)?;
+        interceptor.adopt()?;
+        let adopted: Vec<u64> = interceptor.bindings.keys().copied().collect();
+        adopted.into_iter().try_for_each(|id| interceptor.renew(id))?;
+        interceptor.adopt_others()?;
+        interceptor.clear()?;
+        Ok(interceptor)
+    }
+
+    /// Goes on with what a gateway that still runs has. Its programs stay until `renew`.
+    pub fn inherit(options: &Options, inherited: Inherited) -> Result<Self, InterceptError> {
+        let pins = Pins::inherit(options, inherited.lock)?;
+        let mut interceptor = Self::begin(options, pins, inherited.accepting, true)?;
+        interceptor.namespaces.extend(inherited.namespaces);
+        interceptor.adopt()?;
+        Ok(interceptor)
+    }
+
+    fn begin(
+        options: &Options,
+        pins: Pins,
+        mut accepting: Vec<PathBuf>,
+        live: bool,
+    ) -> Result<Self, InterceptError> {
+        let maps_dir = pins.life().maps();
+        maps::check(&maps_dir)?;
         let hierarchy = Hierarchy::find()?;
-        let pins = Pins::open(options)?;
-        maps::check(&pins.maps())?;
+        let slice = Slice::ensure(&hierarchy, &options.instance)?;
+        let own = slice.settle(&hierarchy)?;
+        if !accepting.contains(&own) {
+            accepting.push(own);
+        }
+        accepting.retain(|cgroup| cgroup.is_dir());
 
-        let leaf = slice_leaf(&options.instance);
-        let slice_name = hierarchy.name(&leaf);
-        let slice = hierarchy.directory(&slice_name).ok_or(InterceptError::NoCgroup2)?;
-        let own_name = own_leaf(&options.instance);
-        let own = settle(&hierarchy, &options.instance, &slice_name)?;
-
-        let mut ebpf = programs::load(0, &pins.maps())?;
-        let accept = programs::attach_accept(&mut ebpf, &own)?;
+        let mut ebpf = programs::load(0, &maps_dir)?;
+        let mut accept = Vec::new();
+        for cgroup in &accepting {
+            accept.push(programs::attach_accept(&mut ebpf, &bpffs::open(cgroup)?)?);
+        }
         let mut maps = Maps::take(&mut ebpf)?;
-        maps.forget_listeners()?;
+        if !live {
+            maps.forget_listeners()?;
+        }
         let facts = FactsReader::new(Facts::take(&mut ebpf)?);
         let denials = Some(Denials::new(maps::denials(&mut ebpf)?));
-
-        cgroup::ensure(&slice)?;
-        let mut interceptor = Self {
+        programs::attach_guard(&slice.path, slice.id, pins.life())?;
+        Ok(Self {
             pins,
             slice,
-            slice_name,
-            own_name,
+            accepting,
             maps,
             facts,
             denials,
@@ -71,9 +110,36 @@ impl Interceptor {
             adopted: Vec::new(),
             namespaces: BTreeSet::new(),
             _accept: accept,
-        };
-        interceptor.adopt()?;
-        Ok(interceptor)
+        })
+    }
+
+    /// What a gateway that replaces this one needs, beside the listeners.
+    pub fn bequeath(&self) -> Result<Inherited, InterceptError> {
+        let lock = self.pins.lock().try_clone();
+        let lock =
+            lock.map_err(|source| InterceptError::Kernel { what: "sharing a lock", source })?;
+        Ok(Inherited {
+            lock: lock.into(),
+            accepting: self.accepting.clone(),
+            namespaces: self.namespaces.iter().copied().collect(),
+        })
+    }
+
+    /// Asks the kernel what it can do, which takes a while and needs no lock.
+    pub fn warm_up() {
+        aya::features();
+    }
+
+    /// Names the layout of the maps: gateways of the same layout can replace one another.
+    pub fn layout() -> String {
+        pins::layout()
+    }
+
+    /// Puts this version's programs in the place of those that a binding has, one by one. Every
+    /// call and packet meets the old one or the new one.
+    pub fn renew(&mut self, id: u64) -> Result<(), InterceptError> {
+        let bound = self.bindings.get(&id).ok_or(InterceptError::Unknown(id))?.clone();
+        self.attach(&bound)
     }
 
     /// The bindings that an earlier gateway left attached. They are refused everything until
@@ -96,7 +162,7 @@ impl Interceptor {
             cgroup::remove(&bound.path).map_err(|_| taken())?;
             cgroup::ensure(&bound.path)?;
         }
-        if let Err(error) = self.attach(&bound) {
+        if let Err(error) = self.attach_new(&bound) {
             self.discard(&bound);
             return Err(error);
         }
@@ -139,7 +205,7 @@ impl Interceptor {
             cgroup::remove(&bound.path)?;
         }
         let counters = self.counters(id)?;
-        bpffs::unpin(&self.pins.binding(id, &bound.name))?;
+        bpffs::unpin(&self.pins.life().binding(id, &bound.name))?;
         self.maps.forget(id);
         self.bindings.remove(&id);
         self.adopted.retain(|adopted| adopted.id != id);
@@ -191,8 +257,7 @@ impl Interceptor {
 
     /// Whether a path as in `/proc/PID/cgroup` lies in the slice, bound or not.
     pub fn is_below_slice(&self, cgroup: &str) -> bool {
-        let below = cgroup.strip_prefix(self.slice_name.as_str());
-        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        self.slice.holds(cgroup)
     }
 
     /// Whether there is no binding.
@@ -200,16 +265,17 @@ impl Interceptor {
         self.bindings.is_empty()
     }
 
-    /// Ends all bindings and removes pins and slice.
+    /// Ends all bindings and removes pins and slice; where the slice was attached for good, it and
+    /// its programs stay.
     pub fn retire(&mut self) -> Result<(), InterceptError> {
         let ids: Vec<u64> = self.bindings.keys().copied().collect();
         for id in ids {
             self.end(id)?;
         }
-        if let Some(root) = self.slice.parent() {
-            leave_own(root, &self.own_name);
+        if self.pins.are_kept() {
+            return Ok(());
         }
-        cgroup::remove(&self.slice)?;
+        self.slice.remove()?;
         self.pins.remove()
     }
 
@@ -217,24 +283,31 @@ impl Interceptor {
         Bound {
             id,
             name: name.to_owned(),
-            path: self.slice.join(name),
-            cgroup: format!("{}/{name}", self.slice_name),
+            path: self.slice.path.join(name),
+            cgroup: format!("{}/{name}", self.slice.name),
         }
     }
 
+    /// Attaches what is not attached, replaces what is. The leaf opens last.
     fn attach(&mut self, bound: &Bound) -> Result<(), InterceptError> {
+        let pins = self.pins.life().binding(bound.id, &bound.name);
+        bpffs::make(&pins)?;
+        let leaf = bpffs::open(&bound.path)?;
+        let mut ebpf = programs::load(bound.id, &self.pins.life().maps())?;
+        programs::attach_binding(&mut ebpf, &leaf, &pins)?;
+        self.maps.open_leaf(cgroup::id(&bound.path)?, bound.id)
+    }
+
+    /// The same for a binding that is new to the maps.
+    fn attach_new(&mut self, bound: &Bound) -> Result<(), InterceptError> {
         self.maps.reset(bound.id)?;
         self.maps.set_state(bound.id, ACTIVE)?;
-        let pins = self.pins.binding(bound.id, &bound.name);
-        bpffs::make(&pins)?;
-        let leaf = open(&bound.path)?;
-        let mut ebpf = programs::load(bound.id, &self.pins.maps())?;
-        programs::attach_binding(&mut ebpf, &leaf, &pins)
+        self.attach(bound)
     }
 
     /// Undoes half a binding. Nothing is in the leaf, so the order does not matter.
     fn discard(&mut self, bound: &Bound) {
-        let _ = bpffs::unpin(&self.pins.binding(bound.id, &bound.name));
+        let _ = bpffs::unpin(&self.pins.life().binding(bound.id, &bound.name));
         let _ = cgroup::remove(&bound.path);
         self.maps.forget(bound.id);
     }
@@ -255,82 +328,61 @@ impl Interceptor {
     /// Takes over complete bindings of an earlier gateway. What is incomplete is ended: a leaf
     /// without all its programs must have nobody in it.
     fn adopt(&mut self) -> Result<(), InterceptError> {
-        for (id, name) in self.pins.bindings()? {
+        for (id, name) in self.pins.life().bindings()? {
             let bound = self.bound(id, &name);
-            if is_attached(&bound.path, &self.pins.binding(id, &name)) {
-                self.bindings.insert(id, bound.clone());
-                self.adopted.push(bound);
+            let pins = self.pins.life().binding(id, &name);
+            let attached = cgroup::id(&bound.path).and_then(|cgroup| pins::links(&pins, cgroup));
+            if let Err(error) = attached {
+                tracing::warn!(binding = id, leaf = name, %error, "ending what is half attached");
+                slice::end_leaf(&bound.path, id)?;
+                bpffs::unpin(&pins)?;
+                self.maps.forget(id);
                 continue;
             }
-            end_leaf(&bound.path, id)?;
-            bpffs::unpin(&self.pins.binding(id, &name))?;
-            self.maps.forget(id);
+            self.bindings.insert(id, bound.clone());
+            self.adopted.push(bound);
         }
-        for leaf in cgroup::children(&self.slice)? {
+        Ok(())
+    }
+
+    /// Moves bindings of other versions and layouts to this one's: its programs are attached beside
+    /// theirs, then theirs go. There is no moment without any.
+    fn adopt_others(&mut self) -> Result<(), InterceptError> {
+        for life in self.pins.others()? {
+            for (id, name) in life.bindings()? {
+                self.adopt_other(&life, id, &name)?;
+            }
+            tracing::warn!(from = life.name(), to = pins::layout(), "moved to another map layout");
+            life.remove()?;
+        }
+        Ok(())
+    }
+
+    fn adopt_other(&mut self, life: &Life, id: u64, name: &str) -> Result<(), InterceptError> {
+        let bound = self.bound(id, name);
+        let attached =
+            cgroup::id(&bound.path).and_then(|cgroup| pins::links(&life.binding(id, name), cgroup));
+        if let Err(error) = attached {
+            tracing::warn!(binding = id, leaf = name, %error, "ending what is half attached");
+            return slice::end_leaf(&bound.path, id);
+        }
+        if !self.bindings.contains_key(&id) {
+            self.attach_new(&bound)?;
+            self.bindings.insert(id, bound.clone());
+            self.adopted.push(bound);
+        }
+        Ok(())
+    }
+
+    /// Ends leaves that belong to no binding, and closes them to the slice's programs.
+    fn clear(&mut self) -> Result<(), InterceptError> {
+        let bindings = &self.bindings;
+        self.maps.close_leaves(|id| bindings.contains_key(&id));
+        for leaf in cgroup::children(&self.slice.path)? {
             if !self.bindings.values().any(|bound| bound.path == leaf) {
-                end_leaf(&leaf, 0)?;
+                slice::end_leaf(&leaf, 0)?;
             }
         }
         Ok(())
     }
-}
-
-/// The slice's directory below the mount.
-fn slice_leaf(instance: &str) -> String {
-    match instance {
-        "weir" => "weir.slice".to_owned(),
-        other => format!("weir-{other}.slice"),
-    }
-}
-
-/// The gateway's own cgroup. The accepting program must not run for the whole host, so a gateway in
-/// the root moves into a cgroup of its own.
-fn settle(hierarchy: &Hierarchy, instance: &str, slice: &str) -> Result<File, InterceptError> {
-    let mut own = cgroup::of("self")?;
-    if hierarchy.is_root(&own) {
-        own = hierarchy.name(&own_leaf(instance));
-        let directory = hierarchy.directory(&own).ok_or(InterceptError::NoCgroup2)?;
-        cgroup::ensure(&directory)?;
-        cgroup::enter(&directory, std::process::id())?;
-    }
-    if own == slice || own.starts_with(&format!("{slice}/")) {
-        return Err(InterceptError::Inside(own));
-    }
-    open(&hierarchy.directory(&own).ok_or(InterceptError::NoCgroup2)?)
-}
-
-fn own_leaf(instance: &str) -> String {
-    format!("weir-{instance}-gateway")
-}
-
-/// Goes back to the root, if it came from there, and takes its own cgroup away. Others of its
-/// processes may still be in there, so this is a courtesy.
-fn leave_own(root: &Path, name: &str) {
-    let own = root.join(name);
-    let inside = cgroup::of("self").is_ok_and(|path| path.ends_with(&format!("/{name}")));
-    if inside && cgroup::enter(root, std::process::id()).is_ok() {
-        let _ = cgroup::remove(&own);
-    }
-}
-
-fn open(directory: &Path) -> Result<File, InterceptError> {
-    File::open(directory).map_err(|error| InterceptError::io("opening", directory, error))
-}
-
-fn is_attached(leaf: &Path, pins: &Path) -> bool {
-    let Ok(id) = cgroup::id(leaf) else {
-        return false;
-    };
-    let attached = |name: &&str| kernel::link_cgroup(&pins.join(name)).is_ok_and(|to| to == id);
-    programs::BINDING.iter().all(attached)
-}
-
-fn end_leaf(leaf: &Path, id: u64) -> Result<(), InterceptError> {
-    if !leaf.is_dir() {
-        return Ok(());
-    }
-    if !cgroup::empty(leaf)? {
-        return Err(InterceptError::StillPopulated(id));
-    }
-    cgroup::remove(leaf)
 }

@@ -33,6 +33,20 @@ pub struct Listeners {
 }
 
 impl Listeners {
+    /// The same sockets once more, to hand them on; they are open as long as one of both is.
+    pub fn share(&self) -> io::Result<Self> {
+        let all = |sockets: &[TcpListener]| -> io::Result<Vec<TcpListener>> {
+            sockets.iter().map(TcpListener::try_clone).collect()
+        };
+        Ok(Self {
+            netns: self.netns,
+            tcp: all(&self.tcp)?,
+            tcp6: all(&self.tcp6)?,
+            dns_udp: self.dns_udp.try_clone()?,
+            dns_udp6: self.dns_udp6.as_ref().map(UdpSocket::try_clone).transpose()?,
+        })
+    }
+
     /// The ports, as the programs need them.
     pub(super) fn ports(&self) -> io::Result<Listener> {
         let tcp = |sockets: &[TcpListener]| match sockets.first() {

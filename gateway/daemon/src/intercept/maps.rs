@@ -6,13 +6,14 @@ use std::path::Path;
 use aya::Ebpf;
 use aya::maps::{HashMap, Map, MapData, MapError, MapInfo, RingBuf, SkStorage};
 use weir_abi::count::{COUNTS, Counters, REASONS};
-use weir_abi::{AskerKey, Denial, FlowKey, FlowMeta, Listener};
+use weir_abi::{AskerKey, Denial, FlowKey, FlowMeta, Listener, layout};
 
 use super::InterceptError;
 
 /// Name, type, key size, value size and entries of each shared map.
-const SHAPES: [(&str, u32, usize, usize, usize); 8] = [
+const SHAPES: [(&str, u32, usize, usize, usize); 9] = [
     ("BIND", 1, 8, 4, weir_abi::BINDINGS),
+    ("LEAVES", 1, 8, 8, weir_abi::BINDINGS),
     ("COUNTERS", 1, 8, size_of::<Counters>(), weir_abi::BINDINGS),
     ("LISTEN", 1, 8, size_of::<Listener>(), weir_abi::NAMESPACES),
     ("FLOWS", 1, size_of::<FlowKey>(), size_of::<FlowMeta>(), weir_abi::FLOWS),
@@ -23,6 +24,24 @@ const SHAPES: [(&str, u32, usize, usize, usize); 8] = [
 ];
 
 const _: () = assert!(size_of::<Denial>() == super::denials::BYTES);
+
+/// Tells layouts apart: the shapes of the maps and what lies in their keys and values.
+pub(super) const FINGERPRINT: u64 = fingerprint();
+
+const fn fingerprint() -> u64 {
+    let mut hash = layout::LAYOUT;
+    let mut at = 0;
+    while at < SHAPES.len() {
+        let (name, kind, key, value, entries) = SHAPES[at];
+        hash = layout::text(hash, name);
+        hash = layout::number(hash, kind as usize);
+        hash = layout::number(hash, key);
+        hash = layout::number(hash, value);
+        hash = layout::number(hash, entries);
+        at += 1;
+    }
+    hash
+}
 
 /// The names of the shared maps.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
@@ -43,7 +62,7 @@ pub(super) fn check(directory: &Path) -> Result<(), InterceptError> {
             && info.value_size() as usize == value
             && info.max_entries() as usize == entries;
         if !same {
-            return Err(InterceptError::MapShape(name.to_owned()));
+            return Err(InterceptError::MapShape(path));
         }
     }
     Ok(())
@@ -52,6 +71,7 @@ pub(super) fn check(directory: &Path) -> Result<(), InterceptError> {
 /// The maps that the daemon itself reads and writes.
 pub(super) struct Maps {
     pub(super) bind: HashMap<MapData, u64, u32>,
+    pub(super) leaves: HashMap<MapData, u64, u64>,
     pub(super) counters: HashMap<MapData, u64, Counters>,
     pub(super) listen: HashMap<MapData, u64, Listener>,
     pub(super) ours: SkStorage<MapData, u64>,
@@ -67,6 +87,7 @@ impl Maps {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, InterceptError> {
         Ok(Self {
             bind: take(ebpf, "BIND")?,
+            leaves: take(ebpf, "LEAVES")?,
             counters: take(ebpf, "COUNTERS")?,
             listen: take(ebpf, "LISTEN")?,
             ours: take(ebpf, "OURS")?,
@@ -90,6 +111,27 @@ impl Maps {
             .map_err(|error| InterceptError::ebpf("setting a binding's state", error))
     }
 
+    /// Lets a cgroup below the slice make sockets: all of its own programs are attached.
+    pub(super) fn open_leaf(&mut self, cgroup: u64, id: u64) -> Result<(), InterceptError> {
+        self.leaves
+            .insert(cgroup, id, 0)
+            .map_err(|error| InterceptError::ebpf("opening a leaf", error))
+    }
+
+    /// Closes all cgroups below the slice but those that `keep` knows.
+    pub(super) fn close_leaves(&mut self, keep: impl Fn(u64) -> bool) {
+        let gone: Vec<u64> = self
+            .leaves
+            .iter()
+            .flatten()
+            .filter(|(_, id)| !keep(*id))
+            .map(|(leaf, _)| leaf)
+            .collect();
+        for leaf in gone {
+            let _ = self.leaves.remove(&leaf);
+        }
+    }
+
     /// Starts a binding's counters at zero.
     pub(super) fn reset(&mut self, id: u64) -> Result<(), InterceptError> {
         self.counters
@@ -99,6 +141,7 @@ impl Maps {
 
     /// Removes a binding; absent entries are no error.
     pub(super) fn forget(&mut self, id: u64) {
+        self.close_leaves(|other| other != id);
         let _ = self.bind.remove(&id);
         let _ = self.counters.remove(&id);
     }

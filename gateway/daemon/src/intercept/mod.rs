@@ -33,18 +33,28 @@ mod listen;
 #[cfg(target_os = "linux")]
 mod maps;
 #[cfg(target_os = "linux")]
+mod pins;
+#[cfg(target_os = "linux")]
 mod programs;
+#[cfg(target_os = "linux")]
+mod slice;
+#[cfg(target_os = "linux")]
+mod standing;
+#[cfg(target_os = "linux")]
+mod syscall;
 
 #[cfg(target_os = "linux")]
 pub use denials::{Denial, Denials};
 #[cfg(target_os = "linux")]
-pub use ebpf::Interceptor;
+pub use ebpf::{Inherited, Interceptor};
 #[cfg(target_os = "linux")]
 pub use explicit::Explicit;
 #[cfg(target_os = "linux")]
 pub use facts::FactsReader;
 #[cfg(target_os = "linux")]
 pub use listen::Listeners;
+#[cfg(target_os = "linux")]
+pub use standing::{Attached, Instance, Link, Pinned, attach, instances, retire};
 #[cfg(target_os = "linux")]
 pub use weir_abi::Reason;
 
@@ -129,8 +139,22 @@ pub enum InterceptError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A map that an earlier gateway pinned is not the one that this gateway needs.
-    #[error("reusing the pinned map {0}: its type or size differs")]
-    MapShape(String),
+    #[error(
+        "reusing the pinned map {}: its type or size differs, so something else made it; \
+         `weir bindings --retire` ends the instance and removes its pins", .0.display()
+    )]
+    MapShape(PathBuf),
+    /// A directory of pins that somebody else made.
+    #[error("{} belongs to user {uid}: nothing in it can be trusted, remove it", path.display())]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner.
+        uid: u32,
+    },
+    /// A pinned link that is attached to nothing, or to another cgroup.
+    #[error("{} is not attached to its cgroup", .0.display())]
+    Detached(PathBuf),
     /// An instance or leaf name with other characters.
     #[error("the name {0:?} is not made of 1 to 64 letters, digits, - and _")]
     Name(String),

@@ -1,14 +1,17 @@
 //! Loads the embedded object and attaches its programs; links are pinned one by one.
+//!
+//! A link that is there already gets the new program in the old one's place.
 
 use std::error::Error;
 use std::fs::File;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use aya::programs::links::FdLink;
 use aya::programs::{CgroupAttachMode, Program};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 
-use super::{InterceptError, maps};
+use super::{InterceptError, bpffs, maps, pins, syscall};
 
 /// Built by `cargo xtask ebpf`; CI proves that it matches the source.
 static OBJECT: &[u8] = include_bytes_aligned!("weir.bpf.o");
@@ -29,13 +32,21 @@ pub(super) const BINDING: [&str; 11] = [
     "weir_connect6",
 ];
 
+/// The slice's own programs, in the order in which they are attached.
+const GUARD: [&str; 2] = ["weir_guard_egress", "weir_guard_create"];
+
 /// The program of the gateway's own cgroup.
 const ACCEPT: &str = "weir_accept";
 
 /// An instance of the object whose programs belong to one binding; zero for the gateway's own.
 pub(super) fn load(binding: u64, maps: &Path) -> Result<Ebpf, InterceptError> {
+    load_below(binding, 0, maps)
+}
+
+fn load_below(binding: u64, slice: u64, maps: &Path) -> Result<Ebpf, InterceptError> {
     let mut loader = EbpfLoader::new();
     loader.override_global("BINDING", &binding, true);
+    loader.override_global("SLICE", &slice, true);
     for name in maps::names() {
         loader.map_pin_path(name, maps.join(name));
     }
@@ -47,24 +58,92 @@ pub(super) fn attach_accept(ebpf: &mut Ebpf, cgroup: &File) -> Result<FdLink, In
     attach(ebpf, ACCEPT, cgroup)
 }
 
-/// Attaches and pins all programs of a binding.
+/// Attaches and pins all programs of a binding; those that are there already are replaced, and what
+/// another version had beside them goes last.
 pub(super) fn attach_binding(
     ebpf: &mut Ebpf,
     cgroup: &File,
     pins: &Path,
 ) -> Result<(), InterceptError> {
     for name in BINDING {
-        let link = attach(ebpf, name, cgroup)?;
-        link.pin(pins.join(name))
-            .map_err(|error| InterceptError::ebpf(format!("pinning {name}"), error))?;
+        place(ebpf, name, cgroup, &pins.join(name))?;
+    }
+    pins::complete(pins, BINDING.len())?;
+    for name in bpffs::names(pins)?.iter().filter(|name| name.starts_with("weir_")) {
+        if !BINDING.contains(&name.as_str()) {
+            let pin = pins.join(name);
+            std::fs::remove_file(&pin)
+                .map_err(|error| InterceptError::io("unpinning", &pin, error))?;
+        }
     }
     Ok(())
+}
+
+/// Attaches and pins the slice's own programs, and has the kernel say that they run.
+pub(super) fn attach_guard(slice: &Path, id: u64, life: &pins::Life) -> Result<(), InterceptError> {
+    let mut ebpf = load_below(0, id, &life.maps())?;
+    let cgroup = bpffs::open(slice)?;
+    for name in GUARD {
+        let pin = life.slice().join(name);
+        if pin.exists() && !syscall::link_info(&pin).is_ok_and(|link| link.cgroup == id) {
+            // The slice was removed and made again.
+            std::fs::remove_file(&pin)
+                .map_err(|error| InterceptError::io("unpinning", &pin, error))?;
+        }
+        place(&mut ebpf, name, &cgroup, &pin)?;
+        let link = guard(&pin, id)?;
+        let running = syscall::effective(cgroup.as_fd(), link.attach_type)
+            .map_err(|error| InterceptError::io("asking what runs for", slice, error))?;
+        if !running.contains(&link.program) {
+            return Err(InterceptError::Detached(pin));
+        }
+    }
+    Ok(())
+}
+
+/// Fails where the slice's own programs are not attached to the cgroup with this id.
+pub(super) fn guards(id: u64, life: &pins::Life) -> Result<(), InterceptError> {
+    GUARD.iter().try_for_each(|name| guard(&life.slice().join(name), id).map(drop))
+}
+
+fn guard(pin: &Path, id: u64) -> Result<syscall::LinkInfo, InterceptError> {
+    let link = syscall::link_info(pin)
+        .map_err(|error| InterceptError::io("looking at the link", pin, error))?;
+    if link.cgroup == id { Ok(link) } else { Err(InterceptError::Detached(pin.to_owned())) }
+}
+
+/// Has a pinned link run a program: by an update where it exists, else attached and pinned.
+fn place(ebpf: &mut Ebpf, name: &str, cgroup: &File, pin: &Path) -> Result<(), InterceptError> {
+    if !pin.exists() {
+        let link = attach(ebpf, name, cgroup)?;
+        return link
+            .pin(pin)
+            .map(drop)
+            .map_err(|error| InterceptError::ebpf(format!("pinning {name}"), error));
+    }
+    let failed = |error| InterceptError::ebpf(format!("loading {name}"), error);
+    let program = ebpf.program_mut(name).ok_or_else(|| failed("no such program".into()))?;
+    load_one(program).map_err(failed)?;
+    let program = program.fd().map_err(|error| failed(error.into()))?;
+    syscall::link_update(pin, program.as_fd())
+        .map_err(|error| InterceptError::io("updating the link", pin, error))
 }
 
 fn attach(ebpf: &mut Ebpf, name: &str, cgroup: &File) -> Result<FdLink, InterceptError> {
     let failed = |error| InterceptError::ebpf(format!("attaching {name}"), error);
     let program = ebpf.program_mut(name).ok_or_else(|| failed("no such program".into()))?;
     link(program, cgroup).map_err(failed)
+}
+
+fn load_one(program: &mut Program) -> Result<(), Box<dyn Error + Send + Sync>> {
+    match program {
+        Program::CgroupSockAddr(program) => program.load()?,
+        Program::CgroupSock(program) => program.load()?,
+        Program::SockOps(program) => program.load()?,
+        Program::CgroupSkb(program) => program.load()?,
+        _ => return Err("not a cgroup program".into()),
+    }
+    Ok(())
 }
 
 /// `Single` is the mode without flags: the kernel makes links coexist by itself and refuses flags.

@@ -44,6 +44,12 @@ enum Waiter {
     Thread(std::sync::mpsc::SyncSender<()>),
 }
 
+/// A place in a commit.
+pub(super) enum Wait {
+    Task(oneshot::Receiver<()>),
+    Thread(std::sync::mpsc::Receiver<()>),
+}
+
 impl Commit {
     pub(super) fn new(wal: &Path, active: Arc<File>, sync: Sync) -> Self {
         let state =
@@ -57,21 +63,31 @@ impl Commit {
         }
     }
 
-    /// Waits until all that was written before is on the disk.
-    pub(super) async fn wait(&self) -> Result<(), RecordError> {
-        let (sender, receiver) = oneshot::channel();
-        self.enqueue(Waiter::Task(sender))?;
-        receiver.await.map_err(|_| self.refusal())
+    /// Waits until all that was written before `enqueue` is on the disk.
+    pub(super) async fn wait(&self, wait: Wait) -> Result<(), RecordError> {
+        match wait {
+            Wait::Task(receiver) => receiver.await.map_err(|_| self.refusal()),
+            Wait::Thread(receiver) => receiver.recv().map_err(|_| self.refusal()),
+        }
     }
 
     /// The same, blocking the thread.
-    pub(super) fn wait_blocking(&self) -> Result<(), RecordError> {
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        self.enqueue(Waiter::Thread(sender))?;
-        receiver.recv().map_err(|_| self.refusal())
+    pub(super) fn wait_blocking(&self, wait: Wait) -> Result<(), RecordError> {
+        match wait {
+            Wait::Task(receiver) => receiver.blocking_recv().map_err(|_| self.refusal()),
+            Wait::Thread(receiver) => receiver.recv().map_err(|_| self.refusal()),
+        }
     }
 
-    fn enqueue(&self, waiter: Waiter) -> Result<(), RecordError> {
+    /// Takes a place in the next commit.
+    pub(super) fn enqueue(&self, blocking: bool) -> Result<Wait, RecordError> {
+        let (waiter, wait) = if blocking {
+            let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+            (Waiter::Thread(sender), Wait::Thread(receiver))
+        } else {
+            let (sender, receiver) = oneshot::channel();
+            (Waiter::Task(sender), Wait::Task(receiver))
+        };
         let mut state = lock(&self.state);
         if let Some(failure) = &state.failure {
             return Err(RecordError::Failed(failure.clone()));
@@ -82,7 +98,7 @@ impl Commit {
         state.waiting.push(waiter);
         drop(state);
         self.wake.notify_one();
-        Ok(())
+        Ok(wait)
     }
 
     fn refusal(&self) -> RecordError {

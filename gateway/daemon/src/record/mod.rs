@@ -4,46 +4,49 @@
 //! for the group commit (`commit`). `spares` keeps zero-filled segments ready, `space` watches the
 //! disk, `seal` turns full segments into Parquet, `recover` puts the log in order at the start, and
 //! `read` is for whoever looks at a record, running or not.
+//!
+//! A record has one writer. When another process becomes it (`handover`), what is appended here goes
+//! there (`remote`), and is answered by it (`guest`).
 
 mod carry;
 mod commit;
 mod error;
 mod frames;
+mod guest;
+mod handover;
 mod log;
 mod map;
 mod parquet;
 pub mod read;
 mod recover;
+mod remote;
 mod seal;
 mod space;
 mod spares;
 pub mod views;
+mod write;
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use nix::fcntl::Flock;
 use serde::Deserialize;
-use weir_ledger::frame;
 use weir_model::Entry;
 
 pub use error::RecordError;
+pub use handover::{Handed, Released};
 pub use recover::Recovery;
 pub use seal::Sealed;
 pub use weir_ledger::Class;
 
 use commit::Commit;
-use log::{Appended, Log, Need};
+use log::Log;
+use remote::Remote;
 use seal::Sealer;
 use space::Space;
 use spares::Spares;
-
-/// An encode buffer that grew beyond this is given back.
-const BUFFER_KEPT: usize = 1 << 20;
 
 /// `[record]` of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -94,7 +97,7 @@ impl Receipt {
 }
 
 /// How the record is.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Health {
     /// Why nothing can be recorded any more, where that is so.
     pub failed: Option<String>,
@@ -115,8 +118,29 @@ pub struct Health {
 /// Writes the record. Clones share one log.
 #[derive(Clone)]
 pub struct Recorder {
+    place: Arc<RwLock<Place>>,
+}
+
+/// Where the log is written.
+enum Place {
+    /// Here.
+    Here(Here),
+    /// By another process, which took over.
+    There(Arc<Remote>),
+    /// Nowhere any more.
+    Nowhere,
+}
+
+struct Here {
     shared: Arc<Shared>,
-    _threads: Arc<Threads>,
+    _threads: Threads,
+}
+
+/// An append that may have to be waited for.
+enum Pending {
+    Done(Receipt),
+    Commit(Receipt, Arc<Shared>, commit::Wait),
+    Remote(Class, Arc<Remote>, remote::Wait),
 }
 
 /// What the recorder and its threads share.
@@ -130,7 +154,7 @@ struct Shared {
     space: Space,
     sealer: Sealer,
     closed: AtomicBool,
-    _flock: Flock<File>,
+    lock: File,
 }
 
 /// The recorder's threads, which end with its last clone.
@@ -142,18 +166,13 @@ struct Threads {
 impl Recorder {
     /// Opens the record for writing; a torn tail is cut and an event tells so.
     pub fn open(config: &Config, host: &str) -> Result<(Self, Recovery), RecordError> {
-        let (shared, recovery) = recover::open(config, host, commit::fdatasync)?;
+        let (shared, recovery) = recover::open(config, host, commit::fdatasync, None)?;
         Self::start(shared, recovery)
     }
 
     fn start(shared: Shared, recovery: Recovery) -> Result<(Self, Recovery), RecordError> {
-        let shared = Arc::new(shared);
-        let threads =
-            Arc::new(Threads { shared: Arc::clone(&shared), handles: Default::default() });
-        threads.spawn("weir-commit", commit::run)?;
-        threads.spawn("weir-spares", spares::run)?;
-        threads.spawn("weir-seal", seal::run)?;
-        let recorder = Self { shared, _threads: threads };
+        let here = Here::start(shared)?;
+        let recorder = Self { place: Arc::new(RwLock::new(Place::Here(here))) };
         if let Some(event) = recovery.event() {
             let _receipt = recorder.append_blocking(Class::Disk, &[(&event, &[])])?;
         }
@@ -162,18 +181,21 @@ impl Recorder {
 
     /// Records `items` in one write, all or none.
     ///
-    /// With `Class::Process` this returns without yielding.
+    /// With `Class::Process` this returns without yielding, unless another process took over.
     pub async fn append(
         &self,
         class: Class,
         items: &[(&Entry, &[u8])],
     ) -> Result<Receipt, RecordError> {
-        let index = self.shared.write(class, items)?;
-        match class {
-            Class::Process => {}
-            Class::Disk => self.shared.commit.wait().await?,
+        match self.begin(class, items, false)? {
+            Pending::Done(receipt) => Ok(receipt),
+            Pending::Commit(receipt, shared, wait) => {
+                shared.commit.wait(wait).await.map(|()| receipt)
+            }
+            Pending::Remote(class, remote, wait) => {
+                remote.wait(wait).await.map(|index| Receipt { index, class })
+            }
         }
-        Ok(Receipt { index, class })
     }
 
     /// The same for where nothing can be awaited, for instance a `drop`.
@@ -182,32 +204,74 @@ impl Recorder {
         class: Class,
         items: &[(&Entry, &[u8])],
     ) -> Result<Receipt, RecordError> {
-        let index = self.shared.write(class, items)?;
-        match class {
-            Class::Process => {}
-            Class::Disk => self.shared.commit.wait_blocking()?,
+        match self.begin(class, items, true)? {
+            Pending::Done(receipt) => Ok(receipt),
+            Pending::Commit(receipt, shared, wait) => {
+                shared.commit.wait_blocking(wait).map(|()| receipt)
+            }
+            Pending::Remote(class, remote, wait) => {
+                remote.wait_blocking(wait).map(|index| Receipt { index, class })
+            }
         }
-        Ok(Receipt { index, class })
+    }
+
+    /// Writes, and takes a place among those who wait. Both happen before the log can change hands:
+    /// what is written is committed by who wrote it, once.
+    fn begin(
+        &self,
+        class: Class,
+        items: &[(&Entry, &[u8])],
+        blocking: bool,
+    ) -> Result<Pending, RecordError> {
+        match &*self.read() {
+            Place::Here(here) => {
+                let index = here.shared.write(class, items)?;
+                let receipt = Receipt { index, class };
+                match class {
+                    Class::Process => Ok(Pending::Done(receipt)),
+                    Class::Disk => {
+                        let wait = here.shared.commit.enqueue(blocking)?;
+                        Ok(Pending::Commit(receipt, here.shared.clone(), wait))
+                    }
+                }
+            }
+            Place::There(remote) => {
+                let wait = remote.send(class, items, blocking)?;
+                Ok(Pending::Remote(class, remote.clone(), wait))
+            }
+            Place::Nowhere => Err(RecordError::Closed),
+        }
     }
 
     /// Seals all that is recorded so far into Parquet.
     pub async fn seal(&self) -> Result<Sealed, RecordError> {
-        self.shared.sealer.request().await
+        self.here()?.sealer.request().await
     }
 
     /// The same, blocking the thread.
     pub fn seal_blocking(&self) -> Result<Sealed, RecordError> {
-        self.shared.sealer.request_blocking()
+        self.here()?.sealer.request_blocking()
     }
 
     /// How the record is.
     pub fn health(&self) -> Health {
-        let (next_index, unsealed_bytes) = self.shared.log.extent();
-        let (sealed_us, seal_error) = self.shared.sealer.last();
+        let shared = match &*self.read() {
+            Place::Here(here) => here.shared.clone(),
+            // How it is there, each append is told.
+            Place::There(remote) => {
+                return Health { failed: remote.failure(), ..Health::default() };
+            }
+            Place::Nowhere => {
+                let failed = Some(RecordError::Closed.to_string());
+                return Health { failed, ..Health::default() };
+            }
+        };
+        let (next_index, unsealed_bytes) = shared.log.extent();
+        let (sealed_us, seal_error) = shared.sealer.last();
         Health {
-            failed: self.shared.commit.failure(),
-            low_space: self.shared.space.is_low(),
-            free_bytes: self.shared.space.free(),
+            failed: shared.commit.failure(),
+            low_space: shared.space.is_low(),
+            free_bytes: shared.space.free(),
             next_index,
             unsealed_bytes,
             sealed_us,
@@ -217,65 +281,47 @@ impl Recorder {
 
     /// Why nothing new would be admitted now, if that is so; quick to ask.
     pub fn refusal(&self) -> Option<RecordError> {
-        self.shared.commit.check().err().or_else(|| {
-            let low = self.shared.space.is_low();
-            low.then_some(RecordError::NoSpace)
-        })
+        match &*self.read() {
+            Place::Here(Here { shared, .. }) => shared.commit.check().err().or_else(|| {
+                let low = shared.space.is_low();
+                low.then_some(RecordError::NoSpace)
+            }),
+            // How it is there, each append is told.
+            Place::There(remote) => remote.failure().map(RecordError::Failed),
+            Place::Nowhere => Some(RecordError::Closed),
+        }
     }
 
     /// Puts everything on the disk and ends the threads; later appends fail.
     pub fn close(self) {
-        self._threads.end();
+        *self.write() = Place::Nowhere;
+    }
+
+    fn here(&self) -> Result<Arc<Shared>, RecordError> {
+        match &*self.read() {
+            Place::Here(here) => Ok(here.shared.clone()),
+            Place::There(_) | Place::Nowhere => Err(RecordError::Closed),
+        }
+    }
+
+    // Nothing panics between two whole states of the place.
+    fn read(&self) -> RwLockReadGuard<'_, Place> {
+        self.place.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Place> {
+        self.place.write().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-impl Shared {
-    fn write(&self, class: Class, items: &[(&Entry, &[u8])]) -> Result<u64, RecordError> {
-        thread_local! {
-            static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-        }
-        if self.closed.load(Ordering::Acquire) {
-            return Err(RecordError::Closed);
-        }
-        let need = items.iter().map(|(entry, _)| Need::of(entry)).max().unwrap_or(Need::Close);
-        let ts_us = now_us();
-        BUFFER.with_borrow_mut(|buffer| {
-            let mut attempt = |since| -> Result<Appended, RecordError> {
-                buffer.clear();
-                for (entry, body) in items {
-                    frame::encode(buffer, class, ts_us, since, entry, body)?;
-                }
-                let repeats = items.iter().any(|(entry, _)| frame::repeats(entry, since));
-                let appended = self.log.append(self, need, repeats.then_some(since), buffer)?;
-                if let Appended::At(last) = appended {
-                    remember(items, since, last);
-                }
-                Ok(appended)
-            };
-            let written = match attempt(self.log.since()) {
-                // The segment that has what would be repeated was left meanwhile.
-                Ok(Appended::Elsewhere) => attempt(u64::MAX),
-                written => written,
-            };
-            if buffer.capacity() > BUFFER_KEPT {
-                *buffer = Vec::new();
-            }
-            match written? {
-                Appended::At(last) => Ok(last),
-                Appended::Elsewhere => Err(RecordError::Closed),
-            }
-        })
-    }
-}
-
-/// Notes where judgements that were written in full are, so that later requests refer to them.
-fn remember(items: &[(&Entry, &[u8])], since: u64, last: u64) {
-    for (index, (entry, _)) in (0..=last).rev().zip(items.iter().rev()) {
-        if let Entry::Asked(asked) = entry
-            && !frame::repeats(entry, since)
-        {
-            asked.judged.kept.at(index);
-        }
+impl Here {
+    fn start(shared: Shared) -> Result<Self, RecordError> {
+        let shared = Arc::new(shared);
+        let threads = Threads { shared: Arc::clone(&shared), handles: Default::default() };
+        threads.spawn("weir-commit", commit::run)?;
+        threads.spawn("weir-spares", spares::run)?;
+        threads.spawn("weir-seal", seal::run)?;
+        Ok(Self { shared, _threads: threads })
     }
 }
 

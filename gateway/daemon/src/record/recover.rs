@@ -4,11 +4,10 @@
 //! and an event tells so. The indices go on behind the last entry.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use nix::fcntl::{Flock, FlockArg};
 use weir_ledger::Carry;
 use weir_ledger::segment::{HEADER_BYTES, Header};
 use weir_model::Entry;
@@ -54,11 +53,19 @@ impl Recovery {
     }
 }
 
-/// Opens the record of `config`, and begins a segment.
+/// A life of the record that another process began: its lock and its number. What it left open
+/// stays open.
+pub(super) struct Life {
+    pub(super) lock: File,
+    pub(super) boot: u64,
+}
+
+/// Opens the record of `config`, and begins a segment, of a new life where none is given.
 pub(super) fn open(
     config: &Config,
     host: &str,
     sync: Sync,
+    life: Option<Life>,
 ) -> Result<(Shared, Recovery), RecordError> {
     if config.segment_bytes < RESERVE_BYTES || config.seal_seconds == 0 {
         let why = format!("segment_bytes is at least {RESERVE_BYTES}, seal_seconds at least 1");
@@ -68,7 +75,10 @@ pub(super) fn open(
     let config = Config { dir: dir.clone(), ..config.clone() };
     let wal = dir.join("wal");
     carry::create_dir(&wal)?;
-    let flock = flock(&dir)?;
+    let (lock, boot) = match life {
+        Some(life) => (life.lock, Some(life.boot)),
+        None => (lock(&dir)?, None),
+    };
     let carry = carry::read(&dir)?;
     let spares = Spares::open(&wal, config.segment_bytes)?;
     let space = Space::new(dir.clone(), config.min_free_bytes);
@@ -76,7 +86,7 @@ pub(super) fn open(
     for path in segments(&wal)? {
         found.segment(&dir, &path, &carry)?;
     }
-    let boot = u64::try_from(now_us()).unwrap_or(0).max(found.boot + 1);
+    let boot = found.boot(boot, &dir)?;
     let next_index = found.recovery.next_index;
     let spare = spares.first()?;
     let header =
@@ -89,19 +99,20 @@ pub(super) fn open(
     let sealer = Sealer::new(carry);
     let host = host.to_owned();
     let closed = AtomicBool::new(false);
-    let shared =
-        Shared { config, host, boot, log, commit, spares, space, sealer, closed, _flock: flock };
+    let shared = Shared { config, host, boot, log, commit, spares, space, sealer, closed, lock };
     Ok((shared, found.recovery))
 }
 
-/// Takes the record's lock; fails where another process has it.
-fn flock(dir: &Path) -> Result<Flock<File>, RecordError> {
+/// Takes the record's lock; fails where another process has it. It is the file's, so a process that
+/// is handed the file has it too, and it ends with the last of them.
+fn lock(dir: &Path) -> Result<File, RecordError> {
     let path = dir.join("lock");
     let file = carry::create(&path)?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        nix::errno::Errno::EWOULDBLOCK => RecordError::Locked(dir.to_owned()),
-        errno => RecordError::io("locking", &path, errno.into()),
-    })
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(RecordError::Locked(dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(RecordError::io("locking", &path, error)),
+    }
 }
 
 /// The segments in `wal`, oldest first.
@@ -128,6 +139,18 @@ impl Found {
     fn new(carry: &Carry) -> Self {
         let recovery = Recovery { next_index: carry.last_index + 1, ..Recovery::default() };
         Self { closed: VecDeque::new(), boot: carry.boot, recovery }
+    }
+
+    /// The number of the life that begins, or goes on.
+    fn boot(&self, given: Option<u64>, dir: &Path) -> Result<u64, RecordError> {
+        match given {
+            None => Ok(u64::try_from(now_us()).unwrap_or(0).max(self.boot + 1)),
+            Some(boot) if boot >= self.boot => Ok(boot),
+            Some(_) => {
+                let why = "a later life than the one that is handed over has written it".to_owned();
+                Err(RecordError::Damaged { path: dir.to_owned(), why })
+            }
+        }
     }
 
     fn segment(&mut self, dir: &Path, path: &Path, carry: &Carry) -> Result<(), RecordError> {

@@ -1,6 +1,7 @@
 //! The recorder against real files: crashes, full disks, and what a reader sees.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod handover;
 mod kill;
 mod space;
 
@@ -345,7 +346,7 @@ fn one_commit_serves_tasks_of_several_runtimes() {
 fn a_failed_sync_stops_the_record_for_good() {
     let dir = TempDir::new().unwrap();
     let fail = |_: &File| Err(std::io::Error::other("the disk is gone"));
-    let (shared, recovery) = recover::open(&config(dir.path()), "h", fail).unwrap();
+    let (shared, recovery) = recover::open(&config(dir.path()), "h", fail, None).unwrap();
     let (recorder, _) = Recorder::start(shared, recovery).unwrap();
     put(&recorder, &event(1, 0));
     for class in [Class::Disk, Class::Process, Class::Disk] {

@@ -8,6 +8,7 @@ mod life;
 mod perimeter;
 mod redirect;
 mod rig;
+mod standing;
 
 use weir::intercept::{Denials, FactsReader, Interceptor};
 

@@ -1,5 +1,7 @@
 //! What the queue's lock guards: tickets, who waits in front of them, and the file they are kept in.
 
+mod release;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use tokio::sync::oneshot;
@@ -16,6 +18,8 @@ pub(super) struct Desk {
     store: Option<Store>,
     /// Whether something changed that is not on disk.
     dirty: bool,
+    /// Another gateway keeps the tickets, and the file.
+    released: bool,
     numbers: u64,
 }
 
@@ -52,13 +56,14 @@ impl Desk {
             (ticket.question.hold.clone(), Slot { ticket, waiters: VecDeque::new() })
         };
         let open = tickets.into_iter().map(slot).collect();
-        Self { open, settled: VecDeque::new(), store, dirty: true, numbers: 0 }
+        Self { open, settled: VecDeque::new(), store, dirty: true, released: false, numbers: 0 }
     }
 
     pub(super) fn open(
         &mut self,
         question: Question,
     ) -> Result<(Place, Option<Ticket>), QueueError> {
+        self.check()?;
         let now_us = question.opened_us;
         self.numbers += 1;
         let number = self.numbers;
@@ -152,6 +157,9 @@ impl Desk {
         comment: Option<String>,
         now_us: i64,
     ) -> Result<Ticket, AnswerError> {
+        if self.released {
+            return Err(AnswerError::Missing(hold.clone()));
+        }
         let ticket = self.get(hold).ok_or_else(|| AnswerError::Missing(hold.clone()))?;
         approver.may(choice, &ticket)?;
         check(&ticket, approver, choice, comment.as_deref(), now_us)?;
@@ -221,6 +229,7 @@ impl Desk {
         binding: Binding,
         now_us: i64,
     ) -> Result<Option<Approval>, QueueError> {
+        self.check()?;
         let approved = |slot: &&Slot| {
             slot.ticket.question.binding == binding
                 && slot.ticket.state == State::Approved
@@ -370,7 +379,7 @@ impl Desk {
 
     /// Writes the open tickets, where something changed.
     pub(super) fn save(&mut self) -> Result<(), StoreError> {
-        if !self.dirty {
+        if !self.dirty || self.released {
             return Ok(());
         }
         if let Some(store) = &self.store {

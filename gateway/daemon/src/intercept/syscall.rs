@@ -1,0 +1,142 @@
+//! The calls of bpf(2) that no library wraps: pinned links, their programs, and putting another
+//! program in the place of one without a moment in between.
+
+#![allow(unsafe_code)]
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+const BPF_OBJ_GET: libc::c_int = 7;
+const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+const BPF_PROG_QUERY: libc::c_int = 16;
+const BPF_LINK_UPDATE: libc::c_int = 29;
+const LINK_TYPE_CGROUP: u32 = 3;
+const QUERY_EFFECTIVE: u32 = 1;
+/// Programs of one kind that run for one cgroup; the kernel's own bound per level is 64.
+const QUERIED: usize = 1024;
+
+#[repr(C)]
+#[derive(Default)]
+struct ObjGet {
+    pathname: u64,
+    bpf_fd: u32,
+    file_flags: u32,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct InfoByFd {
+    bpf_fd: u32,
+    info_len: u32,
+    info: u64,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct LinkUpdate {
+    link_fd: u32,
+    new_prog_fd: u32,
+    flags: u32,
+    old_prog_fd: u32,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct ProgQuery {
+    target_fd: u32,
+    attach_type: u32,
+    query_flags: u32,
+    attach_flags: u32,
+    prog_ids: u64,
+    prog_cnt: u32,
+    padding: u32,
+}
+
+/// The head of `struct bpf_link_info` for a cgroup link.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LinkInfo {
+    kind: u32,
+    /// The link's id.
+    pub(super) id: u32,
+    /// The id of its program.
+    pub(super) program: u32,
+    padding: u32,
+    /// The id of its cgroup; zero once it is detached.
+    pub(super) cgroup: u64,
+    /// The hook.
+    pub(super) attach_type: u32,
+    more: u32,
+}
+
+/// Opens what is pinned.
+pub(super) fn pinned(pin: &Path) -> io::Result<OwnedFd> {
+    let path = CString::new(pin.as_os_str().as_bytes())?;
+    let mut attributes = ObjGet { pathname: path.as_ptr() as u64, ..ObjGet::default() };
+    let fd = bpf(BPF_OBJ_GET, &mut attributes)?;
+    let fd = i32::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just opened this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// What the kernel says of a pinned link; an error where it is no cgroup link.
+pub(super) fn link_info(pin: &Path) -> io::Result<LinkInfo> {
+    let link = pinned(pin)?;
+    let mut info = LinkInfo::default();
+    let mut attributes = InfoByFd {
+        bpf_fd: number(&link)?,
+        info_len: size_of::<LinkInfo>() as u32,
+        info: &raw mut info as u64,
+    };
+    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attributes)?;
+    // SAFETY: the kernel wrote it behind the compiler's back; every bit pattern is a value.
+    let info = unsafe { std::ptr::read_volatile(&raw const info) };
+    if info.kind != LINK_TYPE_CGROUP {
+        return Err(io::Error::other("not a cgroup link"));
+    }
+    Ok(info)
+}
+
+/// Puts another program in the place of a pinned link's. Every call meets the old one or the new
+/// one; the link stays attached and keeps its id.
+pub(super) fn link_update(pin: &Path, program: BorrowedFd<'_>) -> io::Result<()> {
+    let link = pinned(pin)?;
+    let mut attributes = LinkUpdate {
+        link_fd: number(&link)?,
+        new_prog_fd: number(&program)?,
+        ..LinkUpdate::default()
+    };
+    bpf(BPF_LINK_UPDATE, &mut attributes).map(drop)
+}
+
+/// The ids of the programs that run for a cgroup at a hook, those of its ancestors among them.
+pub(super) fn effective(cgroup: BorrowedFd<'_>, attach_type: u32) -> io::Result<Vec<u32>> {
+    let mut ids = vec![0_u32; QUERIED];
+    let mut attributes = ProgQuery {
+        target_fd: number(&cgroup)?,
+        attach_type,
+        query_flags: QUERY_EFFECTIVE,
+        prog_ids: ids.as_mut_ptr() as u64,
+        prog_cnt: QUERIED as u32,
+        ..ProgQuery::default()
+    };
+    bpf(BPF_PROG_QUERY, &mut attributes)?;
+    ids.truncate(attributes.prog_cnt as usize);
+    Ok(ids)
+}
+
+fn number(fd: &impl std::os::fd::AsRawFd) -> io::Result<u32> {
+    u32::try_from(fd.as_raw_fd()).map_err(io::Error::other)
+}
+
+fn bpf<T>(command: libc::c_int, attributes: &mut T) -> io::Result<libc::c_long> {
+    // SAFETY: the attributes are a prefix of `union bpf_attr` of the size that is passed, which the
+    // kernel may write to, and the memory they point to outlives the call.
+    let result = unsafe {
+        libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attributes), size_of::<T>())
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
