@@ -8,6 +8,7 @@ pub mod kernel;
 pub mod keys;
 pub mod notify;
 pub mod sessions;
+pub mod socket;
 pub mod take;
 pub mod upgrade;
 pub mod workers;
@@ -55,7 +56,7 @@ pub struct App {
     /// Interception.
     pub kernel: Kernel,
     /// The control socket.
-    pub control: control::Control,
+    pub control: socket::Control,
     /// How it stands to a successor.
     pub phase: watch::Sender<Phase>,
     /// Sessions that are being ended.
@@ -108,7 +109,7 @@ async fn serve(config: Config, upgrade: bool) -> anyhow::Result<()> {
         verifier: RwLock::new(Arc::new(verifier)),
         sessions: Sessions::new(state.join("sessions")),
         kernel: kernel.context("attaching to the kernel")?,
-        control: control::Control::default(),
+        control: socket::Control::default(),
         phase: watch::Sender::new(Phase::Serving),
         ending: Cell::new(0),
         before: RefCell::default(),
