@@ -1,6 +1,8 @@
 //! End to end: the whole gateway, real eBPF, real servers, unmodified clients. One file a behaviour.
 
 mod cancel;
+mod coverage;
+mod doctor;
 mod drivers;
 mod evade;
 mod faults;

@@ -106,6 +106,7 @@ pub struct Gateway {
     pub host: String,
     issuer: Issuer,
     child: Option<Child>,
+    killed: bool,
     kept: TempDir,
 }
 
@@ -120,7 +121,17 @@ impl Gateway {
         let record = setup.record.clone().unwrap_or_else(|| dir.join("record"));
         let host = format!("{instance}.db.test");
         let issuer = Issuer::start(&dir.join("issuer"));
-        let mut gateway = Self { postgres, dir, record, instance, host, issuer, child: None, kept };
+        let mut gateway = Self {
+            postgres,
+            dir,
+            record,
+            instance,
+            host,
+            issuer,
+            child: None,
+            killed: false,
+            kept,
+        };
         gateway.prepare(setup);
         gateway.spawn();
         gateway
@@ -169,7 +180,7 @@ impl Gateway {
             .expect("a log");
         let child = self
             .weir(&["gateway"])
-            .env("WEIR_LOG", "debug,hyper=info,rustls=info")
+            .env("WEIR_LOG", "debug,hyper=info,rustls=info,aya=info,aya_obj=info")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -246,6 +257,7 @@ impl Gateway {
         let mut child = self.child.take().expect("a running gateway");
         child.kill().expect("kill");
         child.wait().expect("the gateway ends");
+        self.killed = true;
     }
 
     /// Ends it as an operator would, and waits.
@@ -254,11 +266,22 @@ impl Gateway {
         let pid = child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
         wait_for("the gateway to stop", Duration::from_secs(20), || child.try_wait().ok()?);
+        self.check_coverage();
     }
 
     /// What it logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.dir.join("gateway.log")).unwrap_or_default()
+    }
+
+    /// Whether it was ever killed.
+    pub(crate) fn was_killed(&self) -> bool {
+        self.killed
+    }
+
+    /// Whether it was started again after that.
+    pub(crate) fn has_restarted(&self) -> bool {
+        self.log().matches("ready tier").count() > 1
     }
 
     /// Whether this test's directory is still wanted.
@@ -280,6 +303,9 @@ impl Drop for Gateway {
             }
             child.kill().ok();
             child.wait().ok();
+            if !std::thread::panicking() {
+                self.check_coverage();
+            }
         }
         if std::thread::panicking() {
             eprintln!("--- gateway log\n{}", self.log());

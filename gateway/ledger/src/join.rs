@@ -17,6 +17,7 @@ use weir_model::entry::{
 use weir_model::{FlowId, SessionId, Verdict};
 
 use crate::answer;
+use crate::coverage;
 use crate::frame::{Frame, FrameError};
 use crate::rows::{Actor, AnswerRow, EventRow, ExchangeRow, HoldRow, Rows, SessionRow};
 use crate::time::Time;
@@ -91,6 +92,10 @@ impl Joiner {
             Entry::HoldOpened(entry) => self.hold_opened(index, &entry),
             Entry::HoldSettled(entry) => self.hold_settled(index, &entry),
             Entry::Event(entry) => self.event(index, &entry),
+            Entry::Coverage(entry) => {
+                let row = coverage::row(&entry, index, &self.carry.host);
+                self.rows.coverage.push(row.by(self.actor(entry.session)));
+            }
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use weir_model::entry::{Event, HoldSettled};
 use weir_model::{Entry, HoldId, Identity, Secret, SessionId};
 
 use super::sessions::{self, NewSession};
-use super::{App, note};
+use super::{App, canary, note};
 use crate::approval::{Choice, State, Ticket};
 use crate::cli::holds::view;
 use crate::control::{self, Handler, Peer, Request, Response, Sealed, SessionView, StatusView};
@@ -56,6 +56,7 @@ impl Handler for Commands {
                 Request::Deny { id, comment } => {
                     self.answer(&peer, &id, Choice::Deny, comment).await
                 }
+                Request::Canary => self.canary(&peer).await,
                 Request::Seal => self.seal(&peer).await,
                 Request::Reload => self.reload(&peer).await,
                 Request::Status => self.status(),
@@ -242,6 +243,16 @@ impl Commands {
         let recorder = &self.app.services.recorder;
         if let Err(error) = recorder.append(Class::Process, &[(&entry, &[])]).await {
             tracing::error!(%error, "recording an answer");
+        }
+    }
+
+    async fn canary(&self, peer: &Peer) -> Response {
+        if let Err(refused) = self.operator(peer) {
+            return refused;
+        }
+        match canary::run(&self.app).await {
+            Ok(outcomes) => Response::Canary { outcomes },
+            Err(error) => Response::error(format!("running the canary: {error:#}")),
         }
     }
 

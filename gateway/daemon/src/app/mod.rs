@@ -1,6 +1,8 @@
 //! The gateway, put together: load, open the record, attach, listen, serve until told to stop.
 
+pub mod canary;
 pub mod control;
+pub mod coverage;
 pub mod explicit;
 pub mod kernel;
 pub mod keys;
@@ -23,12 +25,15 @@ use crate::flow::services::{Live, Services, now_us};
 use crate::identity::{Credentials, Verifier};
 use crate::record::{Class, Recorder};
 use crate::tls::Authority;
+use coverage::Ledger;
 use kernel::Kernel;
 use sessions::Sessions;
 use workers::Workers;
 
 /// How often the record says that the gateway is alive.
 const HEARTBEAT: Duration = Duration::from_secs(60);
+/// How long a canary that is under way is waited for at the end.
+const CANARY: Duration = Duration::from_secs(3);
 /// How often it looks whether issuers' keys are due.
 const KEYS: Duration = Duration::from_secs(300);
 
@@ -43,6 +48,10 @@ pub struct App {
     pub sessions: Sessions,
     /// Interception.
     pub kernel: Kernel,
+    /// The completeness ledger.
+    pub ledger: Ledger,
+    /// One canary at a time.
+    pub canary: tokio::sync::Mutex<()>,
 }
 
 /// Runs the gateway until a signal ends it.
@@ -67,7 +76,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let (recorder, recovery) =
         Recorder::open(&config.record, &host).context("opening the record")?;
     let recorder = Arc::new(recorder);
-    let state = &config.gateway.state_dir;
+    let state = &config.gateway.state_dir.clone();
     let queue = Queue::open_file(state.join("holds.json"), vec![Box::new(approval::Cli)], now_us())
         .context("reading pending holds")?;
     let services = Arc::new(Services::new(
@@ -83,11 +92,24 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let workers = Workers::start(config.gateway.workers, &services).context("starting workers")?;
     let kernel = Kernel::start(&config, &services, workers).context("attaching to the kernel")?;
     let sessions = Sessions::new(state.join("sessions"));
-    let app = Rc::new(App { config, services, verifier, sessions, kernel });
+    let ledger = Ledger::open(state).context("opening the ledger")?;
+    let app = Rc::new(App {
+        config,
+        services,
+        verifier,
+        sessions,
+        kernel,
+        ledger,
+        canary: Default::default(),
+    });
     note(&app, started(&app, &policy_hash, &format!("{recovery:?}"))).await;
+    coverage::started(&app).await;
     sessions::resume(&app).await;
     control::listen(&app).context("opening the control socket")?;
     kernel::watch_denials(&app);
+    kernel::watch_closes(&app);
+    coverage::watch(&app);
+    canary::at_start(&app);
     sessions::watch(&app);
     tokio::task::spawn_local(heartbeat(app.clone()));
     tokio::task::spawn_local(refresh_keys(app.clone()));
@@ -179,12 +201,11 @@ impl App {
     }
 }
 
-/// Puts an event on record; one that can't be is logged.
-pub async fn note(app: &App, event: Event) {
+/// Puts an event on record, and says whether it is there; one that can't be is logged.
+pub async fn note(app: &App, event: Event) -> bool {
     let entry = Entry::Event(event);
-    if let Err(error) = app.services.recorder.append(Class::Process, &[(&entry, &[])]).await {
-        tracing::error!(%error, "recording an event");
-    }
+    let noted = app.services.recorder.append(Class::Process, &[(&entry, &[])]).await;
+    noted.inspect_err(|error| tracing::error!(%error, "recording an event")).is_ok()
 }
 
 async fn heartbeat(app: Rc<App>) {
@@ -233,8 +254,11 @@ async fn until_stopped(app: &App) {
 /// Ends in order: no more commands, sessions end, their flows end with them, the record is sealed.
 async fn stop(app: Rc<App>) {
     tracing::info!("stopping");
+    // A canary that is under way takes its cgroup down itself; it never takes long.
+    let _canary = tokio::time::timeout(CANARY, app.canary.lock()).await;
     sessions::cut_all(&app, "gateway stopped");
     tokio::time::sleep(Duration::from_millis(200)).await;
+    coverage::stopped(&app).await;
     note(&app, Event::info(now_us(), "gateway.stopped", "the gateway stopped".to_owned())).await;
     if let Err(error) = app.services.recorder.seal().await {
         tracing::error!(%error, "sealing the record");

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use crate::config::Config;
 
-pub use client::{Client, ClientError, seal};
+pub use client::{Client, ClientError, canary, seal, status};
 pub use message::{HoldView, Request, Response, Sealed, SessionView, StatusView};
 pub use peer::{Peer, Pinned};
 pub use server::{Handler, bind, serve};

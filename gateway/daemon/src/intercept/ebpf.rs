@@ -5,13 +5,14 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use aya::programs::links::FdLink;
+use weir_abi::count::Counters;
 use weir_abi::{ACTIVE, REVOKED};
 
 use super::bpffs::Pins;
 use super::cgroup::{self, Hierarchy};
 use super::maps::{self, Facts, Maps};
-use super::{Bound, Denials, FactsReader, InterceptError, Listeners, Options};
-use super::{bpffs, kernel, listen, programs};
+use super::{Attachment, Bound, Closes, Denials, FactsReader, InterceptError, Listeners, Options};
+use super::{attachment, bpffs, kernel, listen, named, programs};
 
 /// Intercepts the connections of bound cgroups. Dropping it leaves the bindings attached and
 /// refused; `end` ends one, `retire` removes all traces.
@@ -25,8 +26,11 @@ pub struct Interceptor {
     maps: Maps,
     facts: FactsReader,
     denials: Option<Denials>,
+    closes: Option<Closes>,
     bindings: BTreeMap<u64, Bound>,
     adopted: Vec<Bound>,
+    /// What the kernel ran for each binding when it was bound or adopted.
+    attachments: BTreeMap<u64, Attachment>,
     namespaces: BTreeSet<u64>,
     _accept: FdLink,
 }
@@ -57,6 +61,7 @@ impl Interceptor {
         maps.forget_listeners()?;
         let facts = FactsReader::new(Facts::take(&mut ebpf)?);
         let denials = Some(Denials::new(maps::denials(&mut ebpf)?));
+        let closes = Some(Closes::new(maps::closes(&mut ebpf)?));
 
         cgroup::ensure(&slice)?;
         let mut interceptor = Self {
@@ -67,8 +72,10 @@ impl Interceptor {
             maps,
             facts,
             denials,
+            closes,
             bindings: BTreeMap::new(),
             adopted: Vec::new(),
+            attachments: BTreeMap::new(),
             namespaces: BTreeSet::new(),
             _accept: accept,
         };
@@ -96,7 +103,7 @@ impl Interceptor {
             cgroup::remove(&bound.path).map_err(|_| taken())?;
             cgroup::ensure(&bound.path)?;
         }
-        if let Err(error) = self.attach(&bound) {
+        if let Err(error) = self.attach(&bound).and_then(|()| self.witness(&bound)) {
             self.discard(&bound);
             return Err(error);
         }
@@ -124,12 +131,17 @@ impl Interceptor {
     }
 
     /// What the kernel counted for a binding.
-    pub fn counters(&self, id: u64) -> Result<BTreeMap<String, u64>, InterceptError> {
+    pub fn counters(&self, id: u64) -> Result<Counters, InterceptError> {
         self.maps.counters(id)
     }
 
+    /// The same by name.
+    pub fn named_counters(&self, id: u64) -> Result<BTreeMap<String, u64>, InterceptError> {
+        self.counters(id).map(|counters| named(&counters))
+    }
+
     /// Ends a binding: revokes it, kills what is left in the leaf, detaches and removes it.
-    pub fn end(&mut self, id: u64) -> Result<BTreeMap<String, u64>, InterceptError> {
+    pub fn end(&mut self, id: u64) -> Result<Counters, InterceptError> {
         self.revoke(id)?;
         let bound = self.bindings.get(&id).ok_or(InterceptError::Unknown(id))?.clone();
         if bound.path.is_dir() {
@@ -142,6 +154,7 @@ impl Interceptor {
         bpffs::unpin(&self.pins.binding(id, &bound.name))?;
         self.maps.forget(id);
         self.bindings.remove(&id);
+        self.attachments.remove(&id);
         self.adopted.retain(|adopted| adopted.id != id);
         Ok(counters)
     }
@@ -179,9 +192,41 @@ impl Interceptor {
         self.facts.clone()
     }
 
+    /// Asks the kernel whether it still runs for a binding what was attached.
+    ///
+    /// # Errors
+    /// It does not, or can't be asked, which is the same.
+    pub fn prove(&self, id: u64) -> Result<Attachment, InterceptError> {
+        let bound = self.bindings.get(&id).ok_or(InterceptError::Unknown(id))?;
+        let uncovered = |what| InterceptError::Uncovered { id, what };
+        let before = self.attachments.get(&id).ok_or_else(|| uncovered("never proven".into()))?;
+        let pins = self.pins.binding(id, &bound.name);
+        let now = attachment::observe(&bound.path, &pins).map_err(|error| match error {
+            // The gateway is short of something; that says nothing about what is attached.
+            InterceptError::Io { source, .. } if is_shortage(&source) => {
+                InterceptError::Kernel { what: "asking what is attached", source }
+            }
+            error => uncovered(super::chain(&error)),
+        })?;
+        match attachment::difference(before, &now) {
+            None => Ok(now),
+            Some(what) => Err(uncovered(what)),
+        }
+    }
+
+    /// The directory of a binding's leaf.
+    pub fn leaf(&self, id: u64) -> Option<PathBuf> {
+        self.bindings.get(&id).map(|bound| bound.path.clone())
+    }
+
     /// The stream of refusals; only the first call has it.
     pub fn denials(&mut self) -> Option<Denials> {
         self.denials.take()
+    }
+
+    /// The stream of closes; only the first call has it.
+    pub fn closes(&mut self) -> Option<Closes> {
+        self.closes.take()
     }
 
     /// How much is enforced: cgroup programs only.
@@ -222,6 +267,13 @@ impl Interceptor {
         }
     }
 
+    /// Remembers what the kernel runs for a binding now; also after its programs were replaced.
+    fn witness(&mut self, bound: &Bound) -> Result<(), InterceptError> {
+        let pins = self.pins.binding(bound.id, &bound.name);
+        self.attachments.insert(bound.id, attachment::observe(&bound.path, &pins)?);
+        Ok(())
+    }
+
     fn attach(&mut self, bound: &Bound) -> Result<(), InterceptError> {
         self.maps.reset(bound.id)?;
         self.maps.set_state(bound.id, ACTIVE)?;
@@ -258,6 +310,7 @@ impl Interceptor {
         for (id, name) in self.pins.bindings()? {
             let bound = self.bound(id, &name);
             if is_attached(&bound.path, &self.pins.binding(id, &name)) {
+                self.witness(&bound)?;
                 self.bindings.insert(id, bound.clone());
                 self.adopted.push(bound);
                 continue;
@@ -323,6 +376,11 @@ fn is_attached(leaf: &Path, pins: &Path) -> bool {
     };
     let attached = |name: &&str| kernel::link_cgroup(&pins.join(name)).is_ok_and(|to| to == id);
     programs::BINDING.iter().all(attached)
+}
+
+fn is_shortage(error: &std::io::Error) -> bool {
+    let errno = error.raw_os_error();
+    matches!(errno, Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EAGAIN))
 }
 
 fn end_leaf(leaf: &Path, id: u64) -> Result<(), InterceptError> {

@@ -14,6 +14,7 @@ mod parquet;
 pub mod read;
 mod recover;
 mod seal;
+pub mod signing;
 mod space;
 mod spares;
 pub mod views;
