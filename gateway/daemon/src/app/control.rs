@@ -14,7 +14,7 @@ use weir_model::entry::{Event, HoldSettled};
 use weir_model::{Entry, HoldId, Identity, Layer, Relaxation, Secret, SessionId, limits};
 
 use super::sessions::{self, NewSession};
-use super::{App, give, note, upgrade};
+use super::{App, canary, give, note, upgrade};
 use crate::approval::{Choice, State, Ticket};
 use crate::cli::holds::view;
 use crate::control::{
@@ -113,6 +113,7 @@ impl Handler for Commands {
                 Request::Deny { id, comment } => {
                     self.answer(&peer, &id, Choice::Deny, comment).await
                 }
+                Request::Canary => self.canary(&peer).await,
                 Request::Seal => self.seal(&peer).await,
                 Request::Reload => self.reload(&peer).await,
                 Request::Upgrade { binary } => upgrade::upgrade(&self.app, &peer, binary).await,
@@ -334,6 +335,16 @@ impl Commands {
         let recorder = &self.app.services.recorder;
         if let Err(error) = recorder.append(Class::Process, &[(&entry, &[])]).await {
             tracing::error!(%error, "recording an answer");
+        }
+    }
+
+    async fn canary(&self, peer: &Peer) -> Response {
+        if let Err(refused) = self.operator(peer) {
+            return refused;
+        }
+        match canary::run(&self.app).await {
+            Ok(outcomes) => Response::Canary { outcomes },
+            Err(error) => Response::error(format!("running the canary: {error:#}")),
         }
     }
 

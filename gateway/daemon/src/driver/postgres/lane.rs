@@ -164,10 +164,6 @@ pub struct Lane {
     live: RefCell<(u64, Rc<Arc<Live>>)>,
     /// The catalogue as it was last read.
     pub catalogue: RefCell<Arc<super::catalogue::Catalogue>>,
-    /// Bytes from the client.
-    pub bytes_in: Cell<u64>,
-    /// Bytes to the client.
-    pub bytes_out: Cell<u64>,
     ended: RefCell<watch::Receiver<Option<String>>>,
     ids: (u128, Cell<u64>),
 }
@@ -252,8 +248,6 @@ impl Lane {
             rules: RefCell::default(),
             live: RefCell::new((0, Rc::new(flow.services.live()))),
             catalogue: RefCell::default(),
-            bytes_in: Cell::new(0),
-            bytes_out: Cell::new(0),
             ended: RefCell::new(flow.session.ended.subscribe()),
             ids: (random(), Cell::new(0)),
         }
@@ -336,11 +330,6 @@ impl Lane {
             ErrorFields { severity: Severity::Notice, code: "00000", message, detail: None, hint };
         build::notice(&fields, &mut self.aside.borrow_mut());
         self.aside_waits.notify_one();
-    }
-
-    /// Bytes from and to the client.
-    pub fn bytes(&self) -> (u64, u64) {
-        (self.bytes_in.get(), self.bytes_out.get())
     }
 
     /// Ends both sides, and puts on record what will not be answered any more.
