@@ -48,9 +48,10 @@ fn connect(context: *mut bpf_sock_addr, destination: &Address) -> Verdict {
     let protocol = read!(context.protocol);
     if protocol == u32::from(TCP) {
         deny::count(Count::TcpSeen);
-        let server = redirect(context, TCP, destination, port)?;
-        deny::count(Count::TcpRedirected);
-        return Ok(Some(server));
+        let redirected = redirect(context, TCP, destination, port);
+        let counted = if redirected.is_ok() { Count::TcpRedirected } else { Count::TcpDenied };
+        deny::count(counted);
+        return redirected.map(Some);
     }
     if protocol != u32::from(UDP) {
         return Err(Reason::Protocol);

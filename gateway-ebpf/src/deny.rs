@@ -34,7 +34,13 @@ pub fn count(what: Count) {
 /// Adds to a counter.
 #[inline(always)]
 pub fn count_by(what: Count, by: u64) {
-    if let Some(counters) = COUNTERS.get_ptr_mut(binding()) {
+    count_for(binding(), what, by);
+}
+
+/// The same for another binding, where the program belongs to none.
+#[inline(always)]
+pub fn count_for(binding: u64, what: Count, by: u64) {
+    if let Some(counters) = COUNTERS.get_ptr_mut(binding) {
         // SAFETY: the pointer is a live value of the map and the index is within the array.
         add(unsafe { (&raw mut (*counters).counts).cast::<u64>().add(what as usize) }, by);
     }
@@ -43,6 +49,7 @@ pub fn count_by(what: Count, by: u64) {
 /// Counts a refusal and tells userspace about it, if there is room.
 #[inline(always)]
 pub fn report(reason: Reason, refused: &Refused) {
+    count(Count::Denied);
     if let Some(counters) = COUNTERS.get_ptr_mut(binding()) {
         // SAFETY: as above.
         add(unsafe { (&raw mut (*counters).denied).cast::<u64>().add(reason as usize) }, 1);
@@ -62,6 +69,7 @@ pub fn report(reason: Reason, refused: &Refused) {
         port: refused.port,
         protocol: refused.protocol,
     });
+    count(Count::Events);
     entry.submit(0);
 }
 
@@ -77,7 +85,7 @@ pub fn errno(reason: Reason) {
     unsafe { bpf_set_retval(-errno) };
 }
 
-/// Programs of one binding run on several CPUs at once.
+/// Each CPU has counters of its own, but a program may be interrupted by another one.
 #[inline(always)]
 fn add(counter: *mut u64, by: u64) {
     // SAFETY: callers pass a pointer into a live map value.

@@ -18,19 +18,32 @@ const IPV6: u32 = 0x86dd_u16.to_be() as u32;
 
 #[inline(always)]
 pub fn egress(context: *mut __sk_buff) -> i32 {
+    deny::count(Count::PacketsSeen);
+    let bytes = u64::from(read!(context.len));
+    if leaves(context) {
+        deny::count_by(Count::BytesLeft, bytes);
+        return 1;
+    }
+    deny::count(Count::PacketsDropped);
+    deny::count_by(Count::BytesDropped, bytes);
+    0
+}
+
+#[inline(always)]
+fn leaves(context: *mut __sk_buff) -> bool {
     let packet = match parse(context) {
         Ok(packet) => packet,
         Err(reason) => {
             deny::report(reason, &Refused::UNKNOWN);
-            return 0;
+            return false;
         }
     };
     let meta = flow(context);
     match judge(context, &packet, meta) {
-        Ok(()) => 1,
+        Ok(()) => true,
         Err(reason) => {
             refuse(&packet, meta, reason);
-            0
+            false
         }
     }
 }

@@ -6,11 +6,11 @@
 use aya_ebpf::bindings::{bpf_sock, bpf_sock_ops};
 use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_sock_ops_cb_flags_set};
 use weir_abi::socket::INET6;
-use weir_abi::{Address, Count, FlowKey, FlowMeta, TCP, address};
+use weir_abi::{Address, Closed, Count, FlowKey, FlowMeta, PUBLISHED, TCP, UNPUBLISHED, address};
 
 use crate::context::{read, words, write};
 use crate::deny;
-use crate::maps::{FLOWS, meta, meta_or_new, update};
+use crate::maps::{CLOSES, FLOWS, binding, meta, meta_or_new, update};
 
 const TCP_CONNECT: u32 = 3;
 const PASSIVE_ESTABLISHED: u32 = 5;
@@ -46,8 +46,12 @@ pub fn accept(context: *mut bpf_sock_ops) -> u32 {
     let Some(flow) = FLOWS.get_ptr(key) else {
         return 1;
     };
-    meta_or_new(socket, flow);
+    // SAFETY: a live value of the map.
+    let binding = unsafe { (*flow).binding };
+    let kept = !meta_or_new(socket, flow).is_null();
     let _ = FLOWS.remove(key);
+    let counted = if kept { Count::Handshakes } else { Count::HandoverFailed };
+    deny::count_for(binding, counted, 1);
     1
 }
 
@@ -60,11 +64,14 @@ fn connecting(context: *mut bpf_sock_ops) {
     let (local, remote) = ends(context);
     // SAFETY: the context is the hook's own.
     unsafe { bpf_sock_ops_cb_flags_set(context, STATE_FLAG) };
-    if update(&FLOWS, &key(context, local, remote), meta) {
-        deny::count(Count::Published);
+    let (sent, counted) = if update(&FLOWS, &key(context, local, remote), meta) {
+        (PUBLISHED, Count::Published)
     } else {
-        deny::count(Count::PublishFailed);
-    }
+        (UNPUBLISHED, Count::PublishFailed)
+    };
+    // SAFETY: the storage is not null.
+    unsafe { (*meta).sent = sent };
+    deny::count(counted);
 }
 
 #[inline(always)]
@@ -84,6 +91,30 @@ fn closed(context: *mut bpf_sock_ops) {
         let _ = FLOWS.remove(key);
         deny::count(Count::Aborted);
     }
+    tell(context, meta, mine);
+}
+
+/// Tells userspace what the socket sent and received.
+#[inline(always)]
+fn tell(context: *mut bpf_sock_ops, meta: *mut FlowMeta, aborted: bool) {
+    let Some(mut entry) = CLOSES.reserve(0) else {
+        return deny::count(Count::ClosesLost);
+    };
+    // SAFETY: the storage is not null.
+    let (cookie, connected_ns, sent) =
+        unsafe { ((*meta).cookie, (*meta).at_ns, (*meta).sent) };
+    entry.write(Closed {
+        binding: binding(),
+        cookie,
+        connected_ns,
+        acked: read!(context.bytes_acked),
+        received: read!(context.bytes_received),
+        in_flight: read!(context.snd_nxt).wrapping_sub(read!(context.snd_una)),
+        state: read!(context.__bindgen_anon_1.args[0]) as u8,
+        taken: u8::from(sent == PUBLISHED && !aborted),
+        reserved: [0; 2],
+    });
+    entry.submit(0);
 }
 
 /// The `FlowMeta` of a socket that connect has redirected, else null.

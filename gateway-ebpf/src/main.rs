@@ -27,6 +27,11 @@ fn weir_create(context: SockContext) -> i32 {
     create::create(context.sock)
 }
 
+#[cgroup_sock(sock_release)]
+fn weir_release(context: SockContext) -> i32 {
+    create::release(context.sock)
+}
+
 #[cgroup_sock_addr(connect4)]
 fn weir_connect4(context: SockAddrContext) -> i32 {
     connect::connect4(context.sock_addr)

@@ -3,14 +3,14 @@
 use core::ptr;
 
 use aya_ebpf::Global;
-use aya_ebpf::bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock};
-use aya_ebpf::btf_maps::{HashMap, LruHashMap, RingBuf, SkStorage};
+use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_SK_STORAGE_GET_F_CREATE, bpf_sock};
+use aya_ebpf::btf_maps::{HashMap, LruHashMap, PerCpuHashMap, RingBuf, SkStorage};
 use aya_ebpf::cty::c_void;
 use aya_ebpf::helpers::generated::{bpf_map_update_elem, bpf_sk_storage_get};
 use aya_ebpf::macros::btf_map;
 use weir_abi::count::Counters;
-use weir_abi::{ASKERS, AskerKey, BINDINGS, DENIAL_BYTES, Denial, FLOWS as FLOW_COUNT, FlowKey};
-use weir_abi::{FlowMeta, Listener, NAMESPACES};
+use weir_abi::{ASKERS, AskerKey, BINDINGS, CLOSE_BYTES, Closed, DENIAL_BYTES, Denial};
+use weir_abi::{FLOWS as FLOW_COUNT, FlowKey, FlowMeta, Listener, NAMESPACES};
 
 /// Set when the object is loaded, frozen afterwards. Zero is no binding.
 #[unsafe(no_mangle)]
@@ -28,8 +28,10 @@ pub static BIND: HashMap<u64, u32, BINDINGS> = HashMap::new();
 #[btf_map]
 pub static LEAVES: HashMap<u64, u64, BINDINGS> = HashMap::new();
 
+/// Per CPU, never an LRU. Entries are made by the gateway, so they need no room of their own before.
 #[btf_map]
-pub static COUNTERS: HashMap<u64, Counters, BINDINGS> = HashMap::new();
+pub static COUNTERS: PerCpuHashMap<u64, Counters, BINDINGS, { BPF_F_NO_PREALLOC as usize }> =
+    PerCpuHashMap::new();
 
 /// The listeners, by network namespace cookie.
 #[btf_map]
@@ -54,6 +56,9 @@ pub static DNSQ: LruHashMap<AskerKey, FlowMeta, ASKERS> = LruHashMap::new();
 
 #[btf_map]
 pub static DENIALS: RingBuf<Denial, DENIAL_BYTES> = RingBuf::new();
+
+#[btf_map]
+pub static CLOSES: RingBuf<Closed, CLOSE_BYTES> = RingBuf::new();
 
 #[inline(always)]
 pub fn binding() -> u64 {

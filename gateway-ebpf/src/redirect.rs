@@ -10,9 +10,10 @@ use aya_ebpf::helpers::generated::{
 };
 use aya_ebpf::programs::SockAddrContext;
 use weir_abi::address::{LOOPBACK4, LOOPBACK6};
-use weir_abi::{ACTIVE, Address, FlowMeta, Listener, Reason, TCP, UDP, address};
+use weir_abi::{ACTIVE, Address, Count, FlowMeta, Listener, Reason, TCP, UDP, UNSENT, address};
 
 use crate::context::read;
+use crate::deny;
 use crate::maps::{BIND, LISTEN, binding, is_ours, meta_or_new};
 
 const SOL_SOCKET: i32 = 1;
@@ -73,6 +74,10 @@ pub fn redirect(
     let meta = meta_or_new(socket, core::ptr::null());
     if meta.is_null() {
         return Err(Reason::NoStorage);
+    }
+    // SAFETY: the storage is not null.
+    if unsafe { (*meta).protocol == TCP && (*meta).sent == UNSENT } {
+        deny::count(Count::NeverSent); // an earlier connect of this socket
     }
     // SAFETY: the storage is not null and as large as a `FlowMeta`.
     unsafe { fill(meta, context, netns, protocol, destination, port, server.port) };
@@ -190,6 +195,7 @@ unsafe fn fill(
         (*meta).port = port;
         (*meta).proxy_port = proxy_port;
         (*meta).protocol = protocol;
+        (*meta).sent = UNSENT;
         (*meta).comm = caller.command().unwrap_or([0; 16]);
     }
 }

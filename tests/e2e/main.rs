@@ -2,6 +2,8 @@
 
 mod boot;
 mod cancel;
+mod coverage;
+mod doctor;
 mod drivers;
 mod evade;
 mod faults;

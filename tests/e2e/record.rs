@@ -18,10 +18,12 @@ fn the_views_tell_who_did_what() {
         [("allow", "select id from orders where id = 1"), ("deny", "drop table orders")],
         "{rows:#?}"
     );
-    for view in ["who_did_what", "denied", "held", "masked", "by_agent", "by_table", "coverage"] {
+    for view in
+        ["who_did_what", "denied", "held", "masked", "by_agent", "by_table", "coverage_by_session"]
+    {
         gateway.duckdb(&format!("select * from {view}"));
     }
-    for table in ["sessions", "flows", "exchanges", "answers", "holds", "events"] {
+    for table in ["sessions", "flows", "exchanges", "answers", "holds", "events", "coverage"] {
         gateway.duckdb(&format!("select count(*) as n from {table}"));
     }
 }

@@ -112,6 +112,7 @@ pub struct Gateway {
     /// Gateways that were replaced, as long as they live.
     replaced: Vec<Child>,
     below: Vec<String>,
+    killed: bool,
     kept: TempDir,
 }
 
@@ -127,8 +128,19 @@ impl Gateway {
         let host = format!("{instance}.db.test");
         let issuer = Issuer::start(&dir.join("issuer"));
         let (child, replaced, below) = (None, Vec::new(), setup.below.clone());
-        let mut gateway =
-            Self { postgres, dir, record, instance, host, issuer, child, replaced, below, kept };
+        let mut gateway = Self {
+            postgres,
+            dir,
+            record,
+            instance,
+            host,
+            issuer,
+            child,
+            replaced,
+            below,
+            killed: false,
+            kept,
+        };
         gateway.prepare(setup);
         gateway.spawn();
         gateway
@@ -220,7 +232,7 @@ impl Gateway {
             .expect("a log");
         gateway
             .env_remove("WEIR_SOCKET")
-            .env("WEIR_LOG", "debug,hyper=info,rustls=info")
+            .env("WEIR_LOG", "debug,hyper=info,rustls=info,aya=info,aya_obj=info")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -291,6 +303,7 @@ impl Gateway {
         let mut child = self.child.take().expect("a running gateway");
         child.kill().expect("kill");
         child.wait().expect("the gateway ends");
+        self.killed = true;
     }
 
     /// Ends it as an operator would, and waits.
@@ -299,6 +312,7 @@ impl Gateway {
         let pid = child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
         wait_for("the gateway to stop", Duration::from_secs(20), || child.try_wait().ok()?);
+        self.check_coverage();
     }
 
     /// What it logged.
@@ -314,6 +328,22 @@ impl Gateway {
         let output = output.expect("gcc: run `cargo xtask setup`");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         program.display().to_string()
+    }
+
+    /// Whether another took over, or tried to.
+    pub(crate) fn was_replaced(&self) -> bool {
+        let log = self.log();
+        ["handed over, draining", "a successor did not take over"].iter().any(|of| log.contains(of))
+    }
+
+    /// Whether it was ever killed.
+    pub(crate) fn was_killed(&self) -> bool {
+        self.killed
+    }
+
+    /// Whether it was started again after that.
+    pub(crate) fn has_restarted(&self) -> bool {
+        self.log().matches("ready tier").count() > 1
     }
 
     /// Whether this test's directory is still wanted.
@@ -335,6 +365,9 @@ impl Drop for Gateway {
             }
             child.kill().ok();
             child.wait().ok();
+            if !std::thread::panicking() {
+                self.check_coverage();
+            }
         }
         for mut child in self.replaced.drain(..) {
             child.kill().ok();

@@ -4,6 +4,7 @@
 //! Needs root, cgroup v2 and eBPF; a test that can't have them fails, it does not skip.
 
 pub mod agent;
+mod coverage;
 pub mod gateway;
 pub mod idp;
 pub mod postgres;

@@ -81,25 +81,33 @@ impl Reason {
     }
 }
 
-/// What is counted besides refusals.
+/// What is counted besides refusals by reason. [`crate::balance`] says which counts add up to which.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
-    /// TCP connects seen: `seen = redirected + denied`.
+    /// TCP connects seen.
     TcpSeen = 0,
     /// TCP connects sent to the listener.
     TcpRedirected,
-    /// Flows published at the first SYN: `redirected = published + failures + never sent`.
+    /// TCP connects refused.
+    TcpDenied,
+    /// Flows published at the first SYN.
     Published,
     /// Flows that could not be published; the proxy refuses them.
     PublishFailed,
-    /// Published sockets that closed.
-    Closed,
+    /// Connects that were redirected and never sent a SYN: the kernel had no port or route for them.
+    NeverSent,
+    /// Flows whose entry the listener's side took before `accept` could return them.
+    Handshakes,
+    /// Flows whose entry was taken but found no storage on the accepted socket; the proxy refuses them.
+    HandoverFailed,
     /// Flows that closed before the listener's side had taken their entry.
     Aborted,
+    /// Published sockets that closed, those that could not be published too.
+    Closed,
     /// Bytes that the listener's side acknowledged, SYN and FIN included.
     BytesAcked,
-    /// Bytes received by the clients.
+    /// Bytes received by the clients, FIN included.
     BytesReceived,
     /// UDP connects that are not DNS; they succeed, their packets do not.
     UdpConnected,
@@ -107,30 +115,61 @@ pub enum Count {
     DnsRedirected,
     /// DNS packets that left with their asker published.
     DnsPackets,
-    /// TCP packets that left.
+    /// TCP packets that left to the listener.
     TcpPackets,
+    /// Packets seen as they left their socket.
+    PacketsSeen,
+    /// Packets that did not leave.
+    PacketsDropped,
+    /// Bytes of the packets that left, headers included.
+    BytesLeft,
+    /// Bytes of the packets that did not.
+    BytesDropped,
+    /// Sockets asked for.
+    SocketsSeen,
     /// Sockets created.
     Sockets,
-    /// Denials that did not fit into the ring.
+    /// Sockets refused.
+    SocketsDenied,
+    /// Refusals, whatever the reason.
+    Denied,
+    /// Refusals that went into the ring.
+    Events,
+    /// Refusals that did not fit into the ring.
     EventsLost,
+    /// Closes that did not fit into their ring.
+    ClosesLost,
 }
 
-/// All counts but refusals, in order of their numbers.
-pub const COUNTS: [Count; 14] = [
+/// All counts but refusals by reason, in order of their numbers.
+pub const COUNTS: [Count; 27] = [
     Count::TcpSeen,
     Count::TcpRedirected,
+    Count::TcpDenied,
     Count::Published,
     Count::PublishFailed,
-    Count::Closed,
+    Count::NeverSent,
+    Count::Handshakes,
+    Count::HandoverFailed,
     Count::Aborted,
+    Count::Closed,
     Count::BytesAcked,
     Count::BytesReceived,
     Count::UdpConnected,
     Count::DnsRedirected,
     Count::DnsPackets,
     Count::TcpPackets,
+    Count::PacketsSeen,
+    Count::PacketsDropped,
+    Count::BytesLeft,
+    Count::BytesDropped,
+    Count::SocketsSeen,
     Count::Sockets,
+    Count::SocketsDenied,
+    Count::Denied,
+    Count::Events,
     Count::EventsLost,
+    Count::ClosesLost,
 ];
 
 impl Count {
@@ -140,18 +179,31 @@ impl Count {
         match self {
             Self::TcpSeen => "tcp_seen",
             Self::TcpRedirected => "tcp_redirected",
+            Self::TcpDenied => "tcp_denied",
             Self::Published => "published",
             Self::PublishFailed => "publish_failed",
-            Self::Closed => "closed",
+            Self::NeverSent => "never_sent",
+            Self::Handshakes => "handshakes",
+            Self::HandoverFailed => "handover_failed",
             Self::Aborted => "aborted",
+            Self::Closed => "closed",
             Self::BytesAcked => "bytes_acked",
             Self::BytesReceived => "bytes_received",
             Self::UdpConnected => "udp_connected",
             Self::DnsRedirected => "dns_redirected",
             Self::DnsPackets => "dns_packets",
             Self::TcpPackets => "tcp_packets",
+            Self::PacketsSeen => "packets_seen",
+            Self::PacketsDropped => "packets_dropped",
+            Self::BytesLeft => "bytes_left",
+            Self::BytesDropped => "bytes_dropped",
+            Self::SocketsSeen => "sockets_seen",
             Self::Sockets => "sockets",
+            Self::SocketsDenied => "sockets_denied",
+            Self::Denied => "denied",
+            Self::Events => "events",
             Self::EventsLost => "events_lost",
+            Self::ClosesLost => "closes_lost",
         }
     }
 }
@@ -169,6 +221,28 @@ pub struct Counters {
 impl Counters {
     /// Nothing counted yet.
     pub const ZERO: Self = Self { counts: [0; COUNTS.len()], denied: [0; REASONS.len()] };
+
+    /// One count.
+    #[must_use]
+    pub const fn get(&self, count: Count) -> u64 {
+        self.counts[count as usize]
+    }
+
+    /// The sum of some counts.
+    #[must_use]
+    pub fn sum(&self, counts: &[Count]) -> u64 {
+        counts.iter().fold(0, |sum, count| self.get(*count).saturating_add(sum))
+    }
+
+    /// Adds what another CPU counted.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
+            *mine = mine.saturating_add(theirs);
+        }
+        for (mine, theirs) in self.denied.iter_mut().zip(other.denied) {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
 }
 
 #[cfg(test)]

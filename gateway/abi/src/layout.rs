@@ -7,7 +7,7 @@
 use core::mem::{offset_of, size_of};
 
 use crate::count::{COUNTS, Counters, REASONS};
-use crate::{AskerKey, Denial, FlowKey, FlowMeta, Listener};
+use crate::{AskerKey, Closed, Denial, FlowKey, FlowMeta, Listener};
 
 /// The beginning of a fingerprint.
 pub const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
@@ -74,7 +74,8 @@ const fn all() -> u64 {
             port: u16,
             proxy_port: u16,
             protocol: u8,
-            reserved: [u8; 3],
+            sent: u8,
+            reserved: [u8; 2],
             comm: [u8; 16],
         }
     );
@@ -103,6 +104,20 @@ const fn all() -> u64 {
             reason: u32,
             port: u16,
             protocol: u16,
+        }
+    );
+    let hash = layout!(
+        hash,
+        Closed {
+            binding: u64,
+            cookie: u64,
+            connected_ns: u64,
+            acked: u64,
+            received: u64,
+            in_flight: u32,
+            state: u8,
+            taken: u8,
+            reserved: [u8; 2],
         }
     );
     let hash =

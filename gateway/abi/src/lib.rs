@@ -6,6 +6,8 @@
 #![no_std]
 
 pub mod address;
+pub mod balance;
+pub mod close;
 pub mod count;
 pub mod layout;
 pub mod packet;
@@ -15,6 +17,7 @@ pub mod socket;
 mod user;
 
 pub use address::Address;
+pub use close::Closed;
 pub use count::{Count, Reason};
 pub use packet::Packet;
 
@@ -34,6 +37,13 @@ pub const ACTIVE: u32 = 1;
 /// A binding that may not open connections any more.
 pub const REVOKED: u32 = 2;
 
+/// [`FlowMeta::sent`]: no SYN yet.
+pub const UNSENT: u8 = 0;
+/// [`FlowMeta::sent`]: the listener's side can take it.
+pub const PUBLISHED: u8 = 1;
+/// [`FlowMeta::sent`]: there was no room to publish it.
+pub const UNPUBLISHED: u8 = 2;
+
 /// Bindings at a time.
 pub const BINDINGS: usize = 4_096;
 /// Network namespaces with a listener.
@@ -44,6 +54,8 @@ pub const FLOWS: usize = 65_536;
 pub const ASKERS: usize = 65_536;
 /// Bytes of the ring of denials.
 pub const DENIAL_BYTES: usize = 256 << 10;
+/// Bytes of the ring of closes.
+pub const CLOSE_BYTES: usize = 2 << 20;
 
 /// A query may be attributed to its asker for so long after its packet left the socket.
 pub const ASKER_NS: u64 = 5_000_000_000;
@@ -78,8 +90,10 @@ pub struct FlowMeta {
     pub proxy_port: u16,
     /// `TCP` for a stream, `UDP` for DNS datagrams.
     pub protocol: u8,
+    /// What became of the last connect: `UNSENT`, `PUBLISHED` or `UNPUBLISHED`.
+    pub sent: u8,
     /// Zero.
-    pub reserved: [u8; 3],
+    pub reserved: [u8; 2],
     /// The thread's name: evidence only, the agent can choose it.
     pub comm: [u8; 16],
 }

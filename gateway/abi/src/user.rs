@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use crate::count::Counters;
-use crate::{AskerKey, FlowKey, FlowMeta, Listener};
+use crate::{AskerKey, Closed, FlowKey, FlowMeta, Listener};
 
 // SAFETY: all of them are `repr(C)`, have integers and arrays of integers only, no padding (asserted
 // below) and no bit pattern that is not a value.
@@ -18,7 +18,8 @@ unsafe impl aya::Pod for Listener {}
 unsafe impl aya::Pod for Counters {}
 
 const _: () = {
-    assert!(size_of::<FlowMeta>() == 5 * 8 + 4 * 4 + 16 + 2 * 2 + 1 + 3 + 16);
+    assert!(size_of::<FlowMeta>() == 5 * 8 + 4 * 4 + 16 + 2 * 2 + 1 + 1 + 2 + 16);
+    assert!(size_of::<Closed>() == 5 * 8 + 4 + 1 + 1 + 2);
     assert!(size_of::<FlowKey>() == 8 + 16 + 16 + 2 + 2 + 4);
     assert!(size_of::<AskerKey>() == 8 + 16 + 4 + 4);
     assert!(size_of::<Listener>() == 8);

@@ -5,7 +5,7 @@
 //! | offset | size | field |
 //! |---|---|---|
 //! | 0 | 4 | `len`: bytes that follow this field, checksum included; 0 ends the segment |
-//! | 4 | 1 | `kind`: which entry, 1 to 10 in the order of `weir_model::Entry`; 11 is a repetition |
+//! | 4 | 1 | `kind`: which entry, 1 to 10 in the order of `weir_model::Entry`; 11 is a repetition, 12 is coverage |
 //! | 5 | 1 | `class`: 0 process, 1 disk |
 //! | 6 | 2 | `flags`: none yet, 0 |
 //! | 8 | 8 | `index`: contiguous from 1, never used twice |
@@ -290,6 +290,7 @@ fn kind(entry: &Entry) -> u8 {
         Entry::HoldOpened(_) => 8,
         Entry::HoldSettled(_) => 9,
         Entry::Event(_) => 10,
+        Entry::Coverage(_) => 12,
     }
 }
 

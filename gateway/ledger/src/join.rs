@@ -19,6 +19,7 @@ use weir_model::entry::{
 use weir_model::{FlowId, SessionId};
 
 use crate::answer;
+use crate::coverage;
 use crate::frame::{Frame, FrameError, Logged};
 use crate::rows::{Actor, AnswerRow, EventRow, ExchangeRow, HoldRow, Rows, SessionRow};
 use crate::time::Time;
@@ -115,6 +116,10 @@ impl Joiner {
             Entry::HoldOpened(entry) => self.hold_opened(index, &entry),
             Entry::HoldSettled(entry) => self.hold_settled(index, &entry),
             Entry::Event(entry) => self.event(index, &entry),
+            Entry::Coverage(entry) => {
+                let row = coverage::row(&entry, index, &self.carry.host);
+                self.rows.coverage.push(row.by(self.actor(entry.session)));
+            }
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! schemas of the tables.
 
 mod answer;
+pub mod coverage;
 pub mod frame;
 pub mod join;
 pub mod rows;
@@ -15,7 +16,8 @@ mod value;
 pub use frame::{Class, Frame, FrameError};
 pub use join::{Carry, JoinError, Joiner};
 pub use rows::{
-    Actor, AnswerRow, EventRow, ExchangeRow, FlowRow, HoldRow, Row, Rows, SessionRow, Table,
+    Actor, AnswerRow, CoverageRow, EventRow, ExchangeRow, FlowRow, HoldRow, Row, Rows, SessionRow,
+    Table,
 };
 pub use time::Time;
 pub use value::{Text, Texts};

@@ -13,7 +13,7 @@ use arrow_schema::{ArrowError, Schema, SchemaRef};
 
 use crate::value::{Text, Texts};
 
-pub use tables::{AnswerRow, EventRow, ExchangeRow, FlowRow, HoldRow, SessionRow};
+pub use tables::{AnswerRow, CoverageRow, EventRow, ExchangeRow, FlowRow, HoldRow, SessionRow};
 
 /// A table of the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,12 +30,21 @@ pub enum Table {
     Holds,
     /// Anything else.
     Events,
+    /// What was covered, and what was not.
+    Coverage,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 6] =
-        [Self::Sessions, Self::Flows, Self::Exchanges, Self::Answers, Self::Holds, Self::Events];
+    pub const ALL: [Self; 7] = [
+        Self::Sessions,
+        Self::Flows,
+        Self::Exchanges,
+        Self::Answers,
+        Self::Holds,
+        Self::Events,
+        Self::Coverage,
+    ];
 
     /// The folder and view it stands in.
     pub fn name(self) -> &'static str {
@@ -46,6 +55,7 @@ impl Table {
             Self::Answers => "answers",
             Self::Holds => "holds",
             Self::Events => "events",
+            Self::Coverage => "coverage",
         }
     }
 
@@ -58,6 +68,7 @@ impl Table {
             Self::Answers => AnswerRow::schema(),
             Self::Holds => HoldRow::schema(),
             Self::Events => EventRow::schema(),
+            Self::Coverage => CoverageRow::schema(),
         }
     }
 
@@ -70,6 +81,7 @@ impl Table {
             Self::Answers => &["exchange", "session", "flow"],
             Self::Holds => &["hold", "exchange", "session", "flow"],
             Self::Events => &["session", "flow"],
+            Self::Coverage => &["session"],
         }
     }
 }
@@ -120,6 +132,8 @@ pub struct Rows {
     pub holds: Vec<HoldRow>,
     /// Events.
     pub events: Vec<EventRow>,
+    /// Coverage.
+    pub coverage: Vec<CoverageRow>,
 }
 
 impl Rows {
@@ -131,6 +145,7 @@ impl Rows {
             + self.answers.len()
             + self.holds.len()
             + self.events.len()
+            + self.coverage.len()
     }
 
     /// Whether there are none.
@@ -146,6 +161,7 @@ impl Rows {
         self.answers.append(&mut other.answers);
         self.holds.append(&mut other.holds);
         self.events.append(&mut other.events);
+        self.coverage.append(&mut other.coverage);
     }
 
     /// A table's rows as a batch; `None` where there are none.
@@ -157,6 +173,7 @@ impl Rows {
             Table::Answers => AnswerRow::batch(&self.answers)?,
             Table::Holds => HoldRow::batch(&self.holds)?,
             Table::Events => EventRow::batch(&self.events)?,
+            Table::Coverage => CoverageRow::batch(&self.coverage)?,
         };
         Ok(Some(batch).filter(|batch| batch.num_rows() > 0))
     }

@@ -38,6 +38,8 @@ pub enum Entry {
     HoldSettled(HoldSettled),
     /// Anything else worth knowing.
     Event(Event),
+    /// What was covered, and what was not; signed.
+    Coverage(Coverage),
 }
 
 /// A binding began.
@@ -315,6 +317,43 @@ pub struct Event {
     pub attributes: BTreeMap<String, String>,
 }
 
+/// What was covered, and what was not. `weir_ledger::coverage` says how it is signed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// The life of the gateway: when it began, microseconds since the Unix epoch.
+    pub life: i64,
+    /// Its place among the coverage entries of this life, from 1.
+    pub seq: i64,
+    /// Hex SHA-256 of what was signed before it in this life; empty at the first.
+    pub previous: String,
+    /// `start`, `interval`, `end`, `stop`, `gap` or `canary`.
+    pub kind: String,
+    /// The session, where it speaks of one.
+    pub session: Option<SessionId>,
+    /// The beginning of what it speaks of.
+    pub since_us: i64,
+    /// The end of that.
+    pub at_us: i64,
+    /// The tier of enforcement.
+    pub tier: String,
+    /// What is not enforced, one sentence each.
+    pub not_enforced: Vec<String>,
+    /// What the kernel counted.
+    pub kernel: BTreeMap<String, u64>,
+    /// What the gateway counted.
+    pub proxy: BTreeMap<String, u64>,
+    /// Each invariant: `holds`, `open: ...`, `violated: ...` or `unknown: ...`.
+    pub invariants: BTreeMap<String, String>,
+    /// What is attached, by program: link, program and tag.
+    pub programs: BTreeMap<String, String>,
+    /// What was not covered, or not known to be; `None` where nothing is missing.
+    pub gap: Option<String>,
+    /// The public key, hex.
+    pub key: String,
+    /// The Ed25519 signature.
+    pub signature: Vec<u8>,
+}
+
 impl Event {
     /// An event without attributes, of severity `info`.
     pub fn info(at_us: i64, kind: &str, message: String) -> Self {
@@ -332,6 +371,12 @@ impl Event {
     /// The same event, as a warning.
     pub fn warning(mut self) -> Self {
         self.severity = "warning".to_owned();
+        self
+    }
+
+    /// The same event, as one that somebody has to look at now.
+    pub fn critical(mut self) -> Self {
+        self.severity = "critical".to_owned();
         self
     }
 

@@ -42,6 +42,8 @@ pub const CONTROL_MS: u64 = 10_000;
 pub const CONTROL_ANSWER_MS: u64 = 120_000;
 /// Network namespaces whose listeners a worker has not taken up yet.
 pub const LISTENERS: usize = 1_024;
+/// Connections of a session of which one end is closed and the other is not yet.
+pub const UNMATCHED_CLOSES: usize = 65_536;
 /// Names that DNS taught us, per gateway.
 pub const NAMES: usize = 65_536;
 /// Holds that wait at a time, per session.

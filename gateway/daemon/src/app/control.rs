@@ -5,17 +5,16 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use weir_ledger::Time;
 use weir_model::entry::{Event, HoldSettled};
 use weir_model::{Entry, HoldId, Identity, Layer, Relaxation, Secret, SessionId, limits};
 
 use super::sessions::{self, NewSession};
-use super::{App, give, note, upgrade};
+use super::{App, canary, give, note, upgrade};
 use crate::approval::{Choice, State, Ticket};
 use crate::cli::holds::view;
-use crate::control::{Handler, Peer, Request, Response, Sealed, SessionView, StatusView};
+use crate::control::{Handler, Peer, Request, Response, Sealed, StatusView};
 use crate::flow::services::{Session, now_us};
 use crate::record::Class;
 
@@ -54,6 +53,7 @@ impl Handler for Commands {
                 Request::Deny { id, comment } => {
                     self.answer(&peer, &id, Choice::Deny, comment).await
                 }
+                Request::Canary => self.canary(&peer).await,
                 Request::Seal => self.seal(&peer).await,
                 Request::Reload => self.reload(&peer).await,
                 Request::Upgrade { binary } => upgrade::upgrade(&self.app, &peer, binary).await,
@@ -208,7 +208,7 @@ impl Commands {
         let all = self.operator(peer).is_ok();
         let seen = self.app.services.all_sessions().into_iter();
         let seen = seen.filter(|session| all || session.uid == peer.uid);
-        Response::Sessions { sessions: seen.map(|session| view_session(&session)).collect() }
+        Response::Sessions { sessions: seen.map(|session| sessions::view(&session)).collect() }
     }
 
     fn holds(&self, peer: &Peer, all: bool) -> Response {
@@ -278,6 +278,16 @@ impl Commands {
         }
     }
 
+    async fn canary(&self, peer: &Peer) -> Response {
+        if let Err(refused) = self.operator(peer) {
+            return refused;
+        }
+        match canary::run(&self.app).await {
+            Ok(outcomes) => Response::Canary { outcomes },
+            Err(error) => Response::error(format!("running the canary: {error:#}")),
+        }
+    }
+
     async fn seal(&self, peer: &Peer) -> Response {
         if let Err(refused) = self.operator(peer) {
             return refused;
@@ -324,20 +334,4 @@ impl Commands {
 fn program(command: &[String]) -> String {
     let path = command.first().map(String::as_str).unwrap_or_default();
     path.rsplit('/').next().unwrap_or_default().to_owned()
-}
-
-fn view_session(session: &Session) -> SessionView {
-    SessionView {
-        id: session.id,
-        subject: session.identity.subject.clone(),
-        agent: session.identity.agent.clone(),
-        command: session.command.clone(),
-        uid: session.uid,
-        pid: session.leader,
-        cgroup: session.cgroup.display().to_string(),
-        opened: Time(session.opened_us).rfc3339(),
-        expires: Time(session.identity.expires_us).rfc3339(),
-        flows: session.flows.load(Ordering::Relaxed),
-        exchanges: session.asked.load(Ordering::Relaxed),
-    }
 }

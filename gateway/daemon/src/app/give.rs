@@ -12,7 +12,7 @@ use weir_model::entry::Event;
 use weir_model::{SessionId, limits};
 
 use super::handover::{Given, Go, Phase, Ready, Rest};
-use super::{App, note, sessions};
+use super::{App, coverage, note, sessions};
 use crate::control::{Channel, Order, Passed, Peer};
 use crate::flow::services::{Services, now_us};
 use crate::intercept::{Inherited, Listeners};
@@ -52,9 +52,12 @@ async fn try_give(app: &Rc<App>, to: UnixStream, peer: &Peer) -> anyhow::Result<
     });
     let way = way.await?.context("waiting for the successor")?;
     settle(app).await?;
+    // One that is under way takes its cgroup down itself; another begins only if this fails.
+    let _canary = tokio::time::timeout(super::CANARY, app.canary.lock()).await;
     app.phase.send_replace(Phase::Giving);
     let given = change_hands(app, way, peer).await;
     if given.is_err() {
+        app.ledger.share();
         app.services.approvals.reclaim();
         app.services.accepting.send_replace(true);
         app.kernel.accept_again().context("accepting again")?;
@@ -90,6 +93,7 @@ async fn change_hands(app: &Rc<App>, way: Channel, peer: &Peer) -> anyhow::Resul
     while app.ending.get() > 0 {
         tokio::time::sleep(LOOK).await;
     }
+    coverage::stopped(app).await;
     app.services.accepting.send_replace(false);
     let goods = Goods {
         control: app.control.listener()?,

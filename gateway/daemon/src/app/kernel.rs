@@ -1,12 +1,12 @@
 //! Interception as the app uses it: listeners go to the workers, denials to the record.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use weir_model::entry::Event;
 
+use super::coverage::Observed;
 use super::workers::Workers;
 use super::{App, explicit, note};
 use crate::config::{Config, Mode};
@@ -14,9 +14,17 @@ use crate::flow::accept::Facts;
 use crate::flow::dns;
 use crate::flow::services::{Services, now_us};
 use crate::intercept::{
-    Bound, Denials, Explicit, FactsReader, Inherited, InterceptError, Interceptor, Listeners,
-    Options, Reason,
+    Bound, Closes, Counters, Denial, Denials, Explicit, FactsReader, Inherited, InterceptError,
+    Interceptor, Listeners, Options, Reason, Ring, Waiting, kill_all,
 };
+
+/// What cgroup programs alone do not stop.
+const NOT_IN_T1: [&str; 4] = [
+    "socket families that are not IPv4 or IPv6 (vsock, packet and others): only the jail of `weir run` refuses them",
+    "Unix sockets of privileged services (Docker, systemd): what they start is not bound",
+    "sockets that an unbound process passes in: they belong to the cgroup in which they were made",
+    "unbound processes of the same user, root outside the cgroup, and kernel exploits",
+];
 
 /// How agents' connections come in.
 enum Way {
@@ -73,6 +81,14 @@ impl Kernel {
         match &self.way {
             Way::Kernel { interceptor, .. } => lock(interceptor).tier(),
             Way::Explicit(_) => "explicit: not enforced",
+        }
+    }
+
+    /// What this tier does not enforce, one sentence each.
+    pub fn not_enforced(&self) -> Vec<&'static str> {
+        match &self.way {
+            Way::Kernel { .. } => NOT_IN_T1.to_vec(),
+            Way::Explicit(_) => vec!["explicit mode enforces nothing: agents can go around Weir"],
         }
     }
 
@@ -219,15 +235,53 @@ impl Kernel {
         .context("revoking a binding")
     }
 
-    /// Ends a binding: what still runs in it is killed. Off the main thread, because that waits.
+    /// What the kernel says of a binding. Off the main thread, because these are many calls.
+    pub async fn observe(&self, id: u64) -> Observed {
+        let unknown = |why: &str| Observed {
+            counters: Err(anyhow::anyhow!("{why}")),
+            attachment: Err(anyhow::anyhow!("{why}")),
+        };
+        let Way::Kernel { interceptor, .. } = &self.way else {
+            return unknown("explicit mode has no programs");
+        };
+        let interceptor = interceptor.clone();
+        let observed = tokio::task::spawn_blocking(move || {
+            let interceptor = lock(&interceptor);
+            // The counters last: what was read before may not be more than they are.
+            let attachment = interceptor.prove(id).map_err(anyhow::Error::from);
+            let counters = interceptor.counters(id).map_err(anyhow::Error::from);
+            Observed { counters, attachment }
+        });
+        observed.await.unwrap_or_else(|_| unknown("asking the kernel failed"))
+    }
+
+    /// Kills what runs in a binding, and waits for it.
+    ///
+    /// # Errors
+    /// The kernel refuses, or processes do not go.
+    pub async fn kill_all(&self, id: u64) -> anyhow::Result<()> {
+        let Way::Kernel { interceptor, .. } = &self.way else { return Ok(()) };
+        let Some(leaf) = lock(interceptor).leaf(id) else { return Ok(()) };
+        let killed = tokio::task::spawn_blocking(move || match leaf.is_dir() {
+            true => kill_all(&leaf),
+            false => Ok(true),
+        });
+        let gone = killed.await.context("waiting for processes")?.context("killing processes")?;
+        anyhow::ensure!(gone, "processes do not exit");
+        Ok(())
+    }
+
+    /// Ends a binding; `None` where the kernel counts nothing. Off the main thread, because it waits
+    /// for what still runs.
     ///
     /// # Errors
     /// The kernel refuses.
-    pub async fn end(&self, id: u64) -> anyhow::Result<BTreeMap<String, u64>> {
-        let Way::Kernel { interceptor, .. } = &self.way else { return Ok(BTreeMap::new()) };
+    pub async fn end(&self, id: u64) -> anyhow::Result<Option<Counters>> {
+        let Way::Kernel { interceptor, .. } = &self.way else { return Ok(None) };
         let interceptor = interceptor.clone();
         let ended = tokio::task::spawn_blocking(move || lock(&interceptor).end(id));
-        ended.await.context("waiting for a binding to end")?.context("ending a binding")
+        let counters = ended.await.context("waiting for a binding to end")?;
+        counters.context("ending a binding").map(Some)
     }
 
     /// Takes down the slice and the pins where no binding is left. Where some are, everything
@@ -244,6 +298,13 @@ impl Kernel {
         }
     }
 
+    fn closes(&self) -> Option<Closes> {
+        match &self.way {
+            Way::Kernel { interceptor, .. } => lock(interceptor).closes(),
+            Way::Explicit(_) => None,
+        }
+    }
+
     fn denials(&self) -> Option<Denials> {
         match &self.way {
             Way::Kernel { interceptor, .. } => lock(interceptor).denials(),
@@ -256,38 +317,82 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Puts what the kernel refused on record.
-pub fn watch_denials(app: &Rc<App>) {
-    let Some(mut denials) = app.kernel.denials() else { return };
+/// Tells the tallies what the kernel counted for each connection that closed.
+pub fn watch_closes(app: &Rc<App>) {
+    let Some(closes) = app.kernel.closes() else { return };
     let app = app.clone();
     tokio::task::spawn_local(async move {
-        let mut look = tokio::time::interval(std::time::Duration::from_millis(200));
-        loop {
-            look.tick().await;
-            // The ring has one reader.
-            while app.phase.borrow().is_in_charge()
-                && let Some(denial) = denials.next()
-            {
-                let session = app.services.session(denial.binding);
-                let reason = denial.reason.name();
-                let text = format!("the kernel refused {}: {reason}", denial.destination);
-                let mut event = Event::info(now_us(), "perimeter.denied", text)
-                    .warning()
-                    .with("reason", reason)
-                    .with("protocol", denial.protocol)
-                    .with("pid", denial.pid)
-                    .with("destination", denial.destination);
-                if let Some(session) = session {
-                    event = event.of_session(session.id);
-                }
-                note(&app, event).await;
-                // An agent made itself a network namespace: once it has listeners, trying again works.
-                if denial.reason == Reason::UnknownNetns
-                    && let Err(error) = app.kernel.listen(denial.pid)
-                {
-                    tracing::warn!("{error:#}");
+        let Some(mut ring) = ring(closes) else { return };
+        while in_charge(&app).await
+            && let Ok(mut ready) = ring.ready().await
+        {
+            while app.phase.borrow().is_in_charge() {
+                let Some(closed) = ready.get_inner_mut().next() else {
+                    ready.clear_ready();
+                    break;
+                };
+                if let Some(tally) = app.services.tally(closed.binding) {
+                    tally.close(&closed);
                 }
             }
         }
     });
+}
+
+/// Waits until the kernel's rings are this gateway's to read: each has one reader.
+async fn in_charge(app: &App) -> bool {
+    app.phase.subscribe().wait_for(|phase| phase.is_in_charge()).await.is_ok()
+}
+
+fn ring<T: Ring>(ring: T) -> Option<Waiting<T>> {
+    Waiting::new(ring)
+        .inspect_err(|error| tracing::error!(%error, "waiting for the kernel's events"))
+        .ok()
+}
+
+/// Puts what the kernel refused on record.
+pub fn watch_denials(app: &Rc<App>) {
+    let Some(denials) = app.kernel.denials() else { return };
+    let app = app.clone();
+    tokio::task::spawn_local(async move {
+        let Some(mut ring) = ring(denials) else { return };
+        while in_charge(&app).await
+            && let Ok(mut ready) = ring.ready().await
+        {
+            while app.phase.borrow().is_in_charge() {
+                let Some(denial) = ready.get_inner_mut().next() else {
+                    ready.clear_ready();
+                    break;
+                };
+                denied(&app, &denial).await;
+            }
+        }
+    });
+}
+
+async fn denied(app: &App, denial: &Denial) {
+    let reason = denial.reason.name();
+    let text = format!("the kernel refused {}: {reason}", denial.destination);
+    let mut event = Event::info(now_us(), "perimeter.denied", text)
+        .warning()
+        .with("reason", reason)
+        .with("protocol", denial.protocol)
+        .with("pid", denial.pid)
+        .with("destination", denial.destination);
+    if let Some(session) = app.services.session(denial.binding) {
+        event = event.of_session(session.id);
+    }
+    let tally = app.services.tally(denial.binding);
+    // What the canary tries is told in the canary's own row.
+    let is_canary = tally.as_ref().is_some_and(|tally| tally.is_canary());
+    let noted = is_canary || note(app, event).await;
+    if let Some(tally) = tally {
+        tally.event(noted);
+    }
+    // An agent made itself a network namespace: once it has listeners, trying again works.
+    if denial.reason == Reason::UnknownNetns
+        && let Err(error) = app.kernel.listen(denial.pid)
+    {
+        tracing::warn!("{error:#}");
+    }
 }

@@ -1,6 +1,8 @@
 //! The gateway, put together: load, open the record, attach, listen, serve until told to stop.
 
+pub mod canary;
 pub mod control;
+pub mod coverage;
 pub mod explicit;
 pub mod give;
 pub mod handover;
@@ -34,6 +36,7 @@ use crate::flow::services::{Live, Services, now_us};
 use crate::identity::{Credentials, Verifier};
 use crate::record::{Class, Recorder};
 use crate::tls::Authority;
+use coverage::{Ledger, Origin};
 use handover::Phase;
 use kernel::Kernel;
 use sessions::Sessions;
@@ -41,6 +44,8 @@ use workers::Workers;
 
 /// How often the record says that the gateway is alive.
 const HEARTBEAT: Duration = Duration::from_secs(60);
+/// How long a canary that is under way is waited for at the end.
+const CANARY: Duration = Duration::from_secs(3);
 /// How often it looks whether issuers' keys are due.
 const KEYS: Duration = Duration::from_secs(300);
 
@@ -65,6 +70,10 @@ pub struct App {
     pub before: RefCell<Option<UnixStream>>,
     /// The program that this one was started from, whatever stands there now.
     pub binary: PathBuf,
+    /// The completeness ledger.
+    pub ledger: Ledger,
+    /// One canary at a time.
+    pub canary: tokio::sync::Mutex<()>,
 }
 
 /// Runs the gateway until a signal ends it; where `upgrade`, in the place of the one that runs.
@@ -114,16 +123,22 @@ async fn serve(config: Config, upgrade: bool) -> anyhow::Result<()> {
         ending: Cell::new(0),
         before: RefCell::default(),
         binary,
+        ledger: Ledger::open(state).context("opening the ledger")?,
+        canary: Default::default(),
         config,
         services,
     });
     note(&app, started(&app, &policy_hash, &format!("{recovery:?}"), upgrade)).await;
-    sessions::resume(&app).await;
+    coverage::started(&app).await;
+    sessions::resume(&app, if upgrade { Origin::Shared } else { Origin::Ended }).await;
     match taken {
         Some(taken) => succeed(&app, taken)?,
         None => app.control.serve(&app, None, Vec::new()).context("opening the control socket")?,
     }
     kernel::watch_denials(&app);
+    kernel::watch_closes(&app);
+    coverage::watch(&app);
+    canary::at_start(&app);
     sessions::watch(&app);
     tokio::task::spawn_local(heartbeat(app.clone()));
     tokio::task::spawn_local(refresh_keys(app.clone()));
@@ -250,12 +265,11 @@ impl App {
     }
 }
 
-/// Puts an event on record; one that can't be is logged.
-pub async fn note(app: &App, event: Event) {
+/// Puts an event on record, and says whether it is there; one that can't be is logged.
+pub async fn note(app: &App, event: Event) -> bool {
     let entry = Entry::Event(event);
-    if let Err(error) = app.services.recorder.append(Class::Process, &[(&entry, &[])]).await {
-        tracing::error!(%error, "recording an event");
-    }
+    let noted = app.services.recorder.append(Class::Process, &[(&entry, &[])]).await;
+    noted.inspect_err(|error| tracing::error!(%error, "recording an event")).is_ok()
 }
 
 async fn heartbeat(app: Rc<App>) {
@@ -315,8 +329,11 @@ async fn until_stopped(app: &App) {
 async fn stop(app: Rc<App>) {
     tracing::info!("stopping");
     take::order(&app, &Order::Stop { reason: "gateway stopped".to_owned() });
+    // A canary that is under way takes its cgroup down itself; it never takes long.
+    let _canary = tokio::time::timeout(CANARY, app.canary.lock()).await;
     sessions::cut_all(&app, "gateway stopped");
     tokio::time::sleep(Duration::from_millis(200)).await;
+    coverage::stopped(&app).await;
     note(&app, Event::info(now_us(), "gateway.stopped", "the gateway stopped".to_owned())).await;
     if let Err(error) = app.services.recorder.seal().await {
         tracing::error!(%error, "sealing the record");

@@ -12,13 +12,16 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use weir_ledger::Time;
 use weir_model::entry::{Event, SessionClosed, SessionOpened};
 use weir_model::{Entry, Identity, Layer, Relaxation, SessionId};
 
-use super::{App, note, take};
-use crate::control::Order;
+use super::coverage::Origin;
+use super::{App, canary, coverage, note, take};
+use crate::control::{Order, SessionView};
 use crate::flow::services::{Session, now_ms, now_us, random};
-use crate::intercept::Bound;
+use crate::flow::tally::Tally;
+use crate::intercept::{Bound, Counters, monotonic_ns, named};
 use crate::record::Class;
 
 /// What survives the gateway's own end, one file per session.
@@ -108,6 +111,7 @@ pub async fn begin(app: &Rc<App>, new: NewSession) -> anyhow::Result<Arc<Session
         ended: watch::channel(None).0,
         asked: AtomicU64::new(0),
         flows: AtomicU64::new(0),
+        tally: Arc::new(Tally::new()),
     });
     let opened = SessionOpened {
         session: session.id,
@@ -156,13 +160,23 @@ async fn settle_in(
         opened_us: session.opened_us,
     })?;
     insert(app, session.clone());
+    app.ledger.begin(session, Counters::ZERO, Origin::Ours);
     app.kernel.enter(bound, session.leader)?;
     Ok(())
 }
 
 fn insert(app: &App, session: Arc<Session>) {
-    let mut sessions = app.services.sessions.write().unwrap_or_else(PoisonError::into_inner);
+    let services = &app.services;
+    let mut tallies = services.tallies.write().unwrap_or_else(PoisonError::into_inner);
+    tallies.insert(session.binding, session.tally.clone());
+    let mut sessions = services.sessions.write().unwrap_or_else(PoisonError::into_inner);
     sessions.insert(session.binding, session);
+}
+
+fn remove(app: &App, binding: u64) {
+    let services = &app.services;
+    services.tallies.write().unwrap_or_else(PoisonError::into_inner).remove(&binding);
+    services.sessions.write().unwrap_or_else(PoisonError::into_inner).remove(&binding);
 }
 
 /// Ends a session: no new connections, open ones are cut, what still runs is killed.
@@ -184,10 +198,18 @@ pub async fn end(app: &Rc<App>, session: &Arc<Session>, reason: &str, status: Op
     }
     app.services.approvals.session_ended(session.id, now_us());
     app.services.names.forget(session.id);
-    let counters = app.kernel.end(session.binding).await.unwrap_or_else(|error| {
+    let killed = app.kernel.kill_all(session.binding).await;
+    if let Err(error) = &killed {
         tracing::error!(session = %session.id, "{error:#}");
-        Default::default()
-    });
+    }
+    coverage::end(app, session, killed.is_ok()).await;
+    let counters = match app.kernel.end(session.binding).await {
+        Ok(counters) => counters.as_ref().map(named).unwrap_or_default(),
+        Err(error) => {
+            tracing::error!(session = %session.id, "{error:#}");
+            Default::default()
+        }
+    };
     let closed = SessionClosed {
         session: session.id,
         at_us: now_us(),
@@ -200,9 +222,7 @@ pub async fn end(app: &Rc<App>, session: &Arc<Session>, reason: &str, status: Op
         tracing::error!(session = %session.id, %error, "recording the end of a session");
     }
     app.sessions.forget(session.binding);
-    let mut sessions = app.services.sessions.write().unwrap_or_else(PoisonError::into_inner);
-    sessions.remove(&session.binding);
-    drop(sessions);
+    remove(app, session.binding);
     app.ending.update(|ending| ending.saturating_sub(1));
 }
 
@@ -245,6 +265,23 @@ pub fn cut_all(app: &App, reason: &str) {
     }
 }
 
+/// A session as `weir sessions` shows it.
+pub fn view(session: &Session) -> SessionView {
+    SessionView {
+        id: session.id,
+        subject: session.identity.subject.clone(),
+        agent: session.identity.agent.clone(),
+        command: session.command.clone(),
+        uid: session.uid,
+        pid: session.leader,
+        cgroup: session.cgroup.display().to_string(),
+        opened: Time(session.opened_us).rfc3339(),
+        expires: Time(session.identity.expires_us).rfc3339(),
+        flows: session.flows.load(Ordering::Relaxed),
+        exchanges: session.asked.load(Ordering::Relaxed),
+    }
+}
+
 /// The processes of a cgroup and of those below it.
 fn members(cgroup: &Path) -> Vec<u32> {
     let text = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
@@ -262,10 +299,27 @@ fn is_deserted(cgroup: &Path) -> bool {
     events.lines().any(|line| line == "populated 0")
 }
 
-/// Takes up the sessions of a gateway that was killed: their processes still run, cut off.
-pub async fn resume(app: &Rc<App>) {
-    for bound in app.kernel.adopted() {
-        let resumed = take_up(app, &bound).await;
+/// Takes up the sessions of the gateway before: of one that is gone, or still serves what it has.
+pub async fn resume(app: &Rc<App>, origin: Origin) {
+    let adopted = app.kernel.adopted();
+    // What the kernel counts from here on is this gateway's to answer for; before it listens again,
+    // nothing can be counted but refusals.
+    let mut counted = Vec::with_capacity(adopted.len());
+    for bound in adopted {
+        let counters = app.kernel.observe(bound.id).await.counters;
+        counted.push((bound, counters));
+    }
+    for (bound, counters) in counted {
+        if bound.name.starts_with(canary::LEAF) {
+            if let Err(error) = app.kernel.end(bound.id).await {
+                tracing::error!("ending a canary that was left behind: {error:#}");
+            }
+            continue;
+        }
+        let resumed = match counters {
+            Ok(counters) => take_up(app, &bound, counters, origin).await,
+            Err(error) => Err(error),
+        };
         let event = match &resumed {
             Ok(session) => {
                 let text = "a session goes on after a restart of the gateway".to_owned();
@@ -276,36 +330,44 @@ pub async fn resume(app: &Rc<App>) {
                 Event::info(now_us(), "session.lost", text).warning()
             }
         };
-        if resumed.is_err()
-            && let Err(error) = app.kernel.end(bound.id).await
-        {
-            tracing::error!("{error:#}");
+        if resumed.is_err() {
+            remove(app, bound.id);
+            app.ledger.forget(bound.id);
+            if let Err(error) = app.kernel.end(bound.id).await {
+                tracing::error!("{error:#}");
+            }
         }
         note(app, event).await;
     }
 }
 
-async fn take_up(app: &Rc<App>, bound: &Bound) -> anyhow::Result<SessionId> {
+async fn take_up(
+    app: &Rc<App>,
+    bound: &Bound,
+    counters: Counters,
+    origin: Origin,
+) -> anyhow::Result<SessionId> {
     let kept = app.sessions.read(bound.id).context("reading the session")?;
     anyhow::ensure!(kept.identity.expires_us > now_us(), "its token has expired");
     let member = members(&bound.path).first().copied().context("no process is left in it")?;
+    let session = Arc::new(Session {
+        id: kept.session,
+        binding: kept.binding,
+        identity: Arc::new(kept.identity),
+        uid: kept.uid,
+        leader: kept.leader,
+        command: kept.command,
+        cgroup: bound.path.clone(),
+        opened_us: kept.opened_us,
+        ended: watch::channel(None).0,
+        asked: AtomicU64::new(0),
+        flows: AtomicU64::new(0),
+        tally: Arc::new(Tally::since(monotonic_ns())),
+    });
+    app.ledger.begin(&session, counters, origin);
+    coverage::resumed(app, &session, &counters, origin).await;
+    insert(app, session);
     app.kernel.listen(member)?;
-    insert(
-        app,
-        Arc::new(Session {
-            id: kept.session,
-            binding: kept.binding,
-            identity: Arc::new(kept.identity),
-            uid: kept.uid,
-            leader: kept.leader,
-            command: kept.command,
-            cgroup: bound.path.clone(),
-            opened_us: kept.opened_us,
-            ended: watch::channel(None).0,
-            asked: AtomicU64::new(0),
-            flows: AtomicU64::new(0),
-        }),
-    );
     Ok(kept.session)
 }
 

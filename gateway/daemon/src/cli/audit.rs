@@ -1,5 +1,6 @@
-//! `weir audit`: seal the record, write views for DuckDB.
+//! `weir audit`: seal the record, write views for DuckDB, report.
 
+mod coverage;
 pub(super) mod place;
 
 use std::path::PathBuf;
@@ -39,12 +40,25 @@ enum Command {
         #[arg(long)]
         stdout: bool,
     },
+    /// Say in words what the record shows.
+    Report {
+        #[command(subcommand)]
+        about: Report,
+    },
+}
+
+#[derive(Subcommand)]
+enum Report {
+    /// What was covered and what was not, whether every count agrees, and whether the rows that say so
+    /// are all there and signed. Exits with 2 where something is not.
+    Coverage(coverage::Args),
 }
 
 /// Runs the command.
 pub fn run(args: Args, common: &super::Common) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Seal { place } => seal(&place.dir(common)?, common),
+        Command::Report { about: Report::Coverage(args) } => coverage::run(&args, common),
         Command::Views { place, out, stdout } => {
             let dir = std::path::absolute(place.dir(common)?)?;
             let sql = views::sql(&dir);

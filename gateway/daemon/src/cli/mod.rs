@@ -7,6 +7,7 @@ pub mod bindings;
 pub mod ca;
 pub mod credentials;
 pub mod dev;
+pub mod doctor;
 pub mod gateway;
 pub mod holds;
 pub mod output;
@@ -86,8 +87,10 @@ enum Command {
     Show(show::Args),
     /// Play a session as it happened.
     Replay(replay::Args),
-    /// Seal the record and write views for DuckDB.
+    /// Seal the record, write views for DuckDB, report coverage.
     Audit(audit::Args),
+    /// Look for what is missing or wrong on this host, and say how to mend it.
+    Doctor(doctor::Args),
     /// The host's certificate authority.
     Ca(ca::Args),
     /// Sealed credentials for targets.
@@ -97,6 +100,9 @@ enum Command {
     /// The waiting half of `weir run`.
     #[command(name = "__child", hide = true)]
     Child(run::child::Args),
+    /// The canary, which the gateway starts.
+    #[command(name = "__canary", hide = true)]
+    Canary,
 }
 
 /// Runs the command line; errors are for `main` to print.
@@ -114,9 +120,14 @@ pub fn main(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Show(args) => show::run(args, common),
         Command::Replay(args) => replay::run(args, common),
         Command::Audit(args) => audit::run(args, common),
+        Command::Doctor(args) => doctor::run(args, common),
         Command::Ca(args) => ca::run(args, common),
         Command::Credentials(args) => credentials::run(args, common),
         Command::Dev(args) => dev::run(args, common),
         Command::Child(args) => Ok(run::child::run(args)),
+        Command::Canary => {
+            crate::intercept::canary::attempts::run()?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

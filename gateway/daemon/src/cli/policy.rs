@@ -192,6 +192,16 @@ fn test(
 }
 
 /// The files of a directory in the order of their names, else the shipped cases.
+/// Runs the shipped cases; how many differ, of how many.
+pub(in crate::cli) fn failed_cases(set: &PolicySet) -> anyhow::Result<(usize, usize)> {
+    let mut found = Vec::new();
+    for source in case_files(None)? {
+        let read = cases::parse(&source).map_err(|found| anyhow::anyhow!("{}", lines(&found)))?;
+        found.extend(read);
+    }
+    Ok((cases::run(set, &found, &classify).failed(), found.len()))
+}
+
 fn case_files(dir: Option<&Path>) -> anyhow::Result<Vec<Source>> {
     let Some(dir) = dir else {
         let (name, text) = ("cases/default.toml".to_owned(), cases::SHIPPED.to_owned());

@@ -33,7 +33,7 @@ pub fn run(args: Args, common: &super::Common) -> anyhow::Result<ExitCode> {
         Table::Flows => all(snapshot.rows(|row: &FlowRow| *row.flow == *id)?),
         Table::Exchanges => all(snapshot.rows(|row: &ExchangeRow| *row.exchange == *id)?),
         Table::Holds => all(snapshot.rows(|row: &HoldRow| row.hold == id)?),
-        Table::Answers | Table::Events => Vec::new(),
+        Table::Answers | Table::Events | Table::Coverage => Vec::new(),
     };
     let mut answers = match table {
         Table::Exchanges => snapshot.rows(|row: &AnswerRow| *row.exchange == *id)?,

@@ -127,3 +127,23 @@ pub fn seal(common: &crate::cli::Common) -> Result<Sealed, ClientError> {
         Err(ClientError::Unexpected("seal"))
     }
 }
+
+/// Has the gateway try every known way around.
+pub fn canary(
+    common: &crate::cli::Common,
+) -> Result<std::collections::BTreeMap<String, String>, ClientError> {
+    if let Response::Canary { outcomes } = Client::connect(common)?.ask(&Request::Canary)? {
+        Ok(outcomes)
+    } else {
+        Err(ClientError::Unexpected("canary"))
+    }
+}
+
+/// How the gateway is.
+pub fn status(common: &crate::cli::Common) -> Result<super::StatusView, ClientError> {
+    if let Response::Status { status } = Client::connect(common)?.ask(&Request::Status)? {
+        Ok(*status)
+    } else {
+        Err(ClientError::Unexpected("status"))
+    }
+}

@@ -63,6 +63,8 @@ pub enum Request {
         /// The approver's words.
         comment: Option<String>,
     },
+    /// Try every known way around.
+    Canary,
     /// Seal what was recorded so far.
     Seal,
     /// Read the configuration again.
@@ -105,6 +107,7 @@ impl Request {
             Self::Hold { .. } => "hold",
             Self::Approve { .. } => "approve",
             Self::Deny { .. } => "deny",
+            Self::Canary => "run the canary",
             Self::Seal => "seal",
             Self::Reload => "reload",
             Self::Upgrade { .. } => "upgrade",
@@ -125,6 +128,7 @@ impl Request {
             | Self::Hold { .. }
             | Self::Approve { .. }
             | Self::Deny { .. }
+            | Self::Canary
             | Self::Seal
             | Self::Reload
             | Self::Upgrade { .. }
@@ -166,6 +170,11 @@ pub enum Response {
     Hold {
         /// As it stands now, whole.
         hold: Box<HoldView>,
+    },
+    /// What the canary found.
+    Canary {
+        /// The outcome of each attempt.
+        outcomes: BTreeMap<String, String>,
     },
     /// The record is sealed.
     Sealed(Sealed),

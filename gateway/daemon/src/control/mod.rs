@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use crate::config::Config;
 
-pub use client::{Client, ClientError, seal};
+pub use client::{Client, ClientError, canary, seal, status};
 pub use handover::{Channel, Order};
 pub use message::{Claim, HoldView, Request, Response, Sealed, SessionView, StatusView};
 pub use peer::{Peer, Pinned};

@@ -355,6 +355,7 @@ impl Runs {
             | Request::Hold { .. }
             | Request::Approve { .. }
             | Request::Deny { .. }
+            | Request::Canary
             | Request::Seal
             | Request::Reload
             | Request::Upgrade { .. }

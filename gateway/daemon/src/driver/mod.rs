@@ -7,17 +7,17 @@ pub mod stream;
 
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
 use weir_model::entry::{Asked, Judged, Kept, Request};
 use weir_model::{Entry, ExchangeId, Protocol, Refusal, Target, Verdict, limits};
 use weir_wire::detect::{Detected, detect};
 
 use crate::config::TargetConfig;
+use crate::flow::metered::Metered;
 use crate::flow::services::{connect_operation, now_ms, now_us, random};
 use crate::flow::{Closing, Flow, Opening, dns, may_connect};
 
 /// Serves a flow to a configured target.
-pub async fn serve(flow: &Flow, config: &TargetConfig, client: TcpStream) -> Closing {
+pub async fn serve(flow: &Flow, config: &TargetConfig, client: Metered) -> Closing {
     match config.protocol {
         Protocol::Postgres => postgres::serve(flow, config, client).await,
         Protocol::Tls | Protocol::Tcp => match first_bytes(&client).await {
@@ -36,7 +36,7 @@ pub async fn serve(flow: &Flow, config: &TargetConfig, client: TcpStream) -> Clo
 }
 
 /// Serves a flow to a place that no `[[target]]` names.
-pub async fn serve_unknown(flow: &Flow, client: TcpStream) -> Closing {
+pub async fn serve_unknown(flow: &Flow, client: Metered) -> Closing {
     if flow.original.port() == 53 {
         return dns::serve_tcp(flow, client).await;
     }
@@ -57,12 +57,12 @@ fn unreadable(message: String) -> Refusal {
 }
 
 /// Looks at a client's first bytes without taking them; a client that says nothing is `NeedMore`.
-async fn first_bytes(client: &TcpStream) -> Detected {
+async fn first_bytes(client: &Metered) -> Detected {
     let mut head = [0u8; 64];
     let deadline = Instant::now() + Duration::from_millis(limits::DETECT_MS);
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let Ok(Ok(count)) = tokio::time::timeout(left, client.peek(&mut head)).await else {
+        let Ok(Ok(count)) = tokio::time::timeout(left, client.tcp().peek(&mut head)).await else {
             return Detected::NeedMore;
         };
         match detect(head.get(..count).unwrap_or_default()) {
@@ -75,8 +75,8 @@ async fn first_bytes(client: &TcpStream) -> Detected {
 }
 
 /// TLS and opaque streams: ask `tcp.connect`, record, relay.
-async fn connect(flow: &Flow, config: Option<&TargetConfig>, client: TcpStream) -> Closing {
-    let hello = relay::hello(&client).await;
+async fn connect(flow: &Flow, config: Option<&TargetConfig>, client: Metered) -> Closing {
+    let hello = relay::hello(client.tcp()).await;
     let server_name = hello.and_then(|hello| hello.server_name);
     let opening = Opening { server_name: server_name.clone(), tls: false, ..Opening::default() };
     if let Err(error) = flow.open(opening).await {
@@ -102,7 +102,7 @@ async fn connect(flow: &Flow, config: Option<&TargetConfig>, client: TcpStream) 
         return Closing::because(format!("refused: {error}"));
     }
     if !forwarded {
-        relay::reset(&client);
+        relay::reset(client.tcp());
         return Closing::because(format!("refused: {}", reason.unwrap_or_default()));
     }
     relay::relay(flow, config, client, exchange).await

@@ -2,10 +2,12 @@
 //! splice(2), counted.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, SpliceFFlags, splice};
+use nix::sys::socket::{MsgFlags, recv};
 use nix::unistd::pipe2;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -14,6 +16,7 @@ use weir_model::{Entry, ExchangeId, limits};
 use weir_wire::tls::{Hello, client_hello};
 
 use crate::config::TargetConfig;
+use crate::flow::metered::Metered;
 use crate::flow::services::now_us;
 use crate::flow::{Closing, Flow, dial};
 
@@ -50,7 +53,7 @@ pub fn reset(stream: &TcpStream) {
 pub async fn relay(
     flow: &Flow,
     config: Option<&TargetConfig>,
-    client: TcpStream,
+    client: Metered,
     exchange: ExchangeId,
 ) -> Closing {
     let addresses = match config {
@@ -64,15 +67,16 @@ pub async fn relay(
     let forwarded_us = now_us();
     let (closing, status) = match dialled {
         Err(error) => {
-            reset(&client);
+            reset(client.tcp());
             (Closing::because(format!("dialling the target: {error}")), "error")
         }
         Ok(target) => {
+            let target = Metered::from(target);
             let (to_target, to_client) =
                 tokio::join!(one_way(&client, &target), one_way(&target, &client));
-            let failed = to_target.1.or(to_client.1);
+            let failed = to_target.or(to_client);
             let reason = failed.map_or_else(|| "closed".to_owned(), |error| error.to_string());
-            (Closing { reason, bytes_in: to_target.0, bytes_out: to_client.0 }, "ok")
+            (Closing::because(reason), "ok")
         }
     };
     let answered = Answered {
@@ -93,45 +97,60 @@ pub async fn relay(
     closing
 }
 
-/// Moves bytes one way until the sender is done, then shuts the receiver's side. Returns how many,
-/// and what went wrong.
-async fn one_way(from: &TcpStream, to: &TcpStream) -> (u64, Option<io::Error>) {
-    let mut moved = 0;
-    let result = pump(from, to, &mut moved).await;
-    let shut = socket2::SockRef::from(to).shutdown(std::net::Shutdown::Write);
+/// Moves bytes one way until the sender is done, then shuts the receiver's side. Returns what went
+/// wrong.
+async fn one_way(from: &Metered, to: &Metered) -> Option<io::Error> {
+    let result = pump(from, to).await;
+    let shut = socket2::SockRef::from(to.tcp()).shutdown(std::net::Shutdown::Write);
     if let Err(error) = shut {
         tracing::trace!(%error, "shutting down a side that is gone already");
     }
-    (moved, result.err())
+    result.err()
 }
 
-async fn pump(from: &TcpStream, to: &TcpStream, moved: &mut u64) -> io::Result<()> {
+async fn pump(from: &Metered, to: &Metered) -> io::Result<()> {
     let (read, write): (OwnedFd, OwnedFd) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
     loop {
-        let mut left = shift(from, Interest::READABLE, &from, &write, PIPE_BYTES).await?;
+        let mut left = fill(from, &write).await?;
+        from.meter().count_read(left);
         if left == 0 {
             return Ok(());
         }
         while left > 0 {
-            let count = shift(to, Interest::WRITABLE, &read, &to, left).await?;
+            let count = drain(&read, to, left).await?;
             left -= count.min(left);
-            *moved += count as u64;
+            to.meter().count_written(count);
         }
     }
 }
 
-/// One splice, when `ready` is ready for it.
-async fn shift(
-    ready: &TcpStream,
-    interest: Interest,
-    from: &impl AsFd,
-    to: &impl AsFd,
-    count: usize,
-) -> io::Result<usize> {
-    let flags = SpliceFFlags::SPLICE_F_NONBLOCK | SpliceFFlags::SPLICE_F_MOVE;
-    ready
-        .async_io(interest, || {
-            splice(from.as_fd(), None, to.as_fd(), None, count, flags).map_err(io::Error::from)
-        })
+/// Moves what has come into the pipe; 0 is the end of the stream.
+async fn fill(from: &Metered, pipe: &OwnedFd) -> io::Result<usize> {
+    let tcp = from.tcp();
+    tcp.async_io(Interest::READABLE, || match splice_once(tcp, pipe, PIPE_BYTES) {
+        Ok(count @ 1..) => Ok(count),
+        // At an urgent byte splice(2) stops as if nothing had come; a plain read takes it.
+        Ok(0) | Err(Errno::EAGAIN) => {
+            let mut byte = [0u8; 1];
+            let count = recv(tcp.as_raw_fd(), &mut byte, MsgFlags::MSG_DONTWAIT)?;
+            if count > 0 {
+                nix::unistd::write(pipe, &byte)?;
+            }
+            Ok(count)
+        }
+        Err(error) => Err(error.into()),
+    })
+    .await
+}
+
+/// Moves what is in the pipe on, when the receiver is ready for it.
+async fn drain(pipe: &OwnedFd, to: &Metered, count: usize) -> io::Result<usize> {
+    let tcp = to.tcp();
+    tcp.async_io(Interest::WRITABLE, || splice_once(pipe, tcp, count).map_err(io::Error::from))
         .await
+}
+
+fn splice_once(from: &impl AsFd, to: &impl AsFd, count: usize) -> nix::Result<usize> {
+    let flags = SpliceFFlags::SPLICE_F_NONBLOCK | SpliceFFlags::SPLICE_F_MOVE;
+    splice(from.as_fd(), None, to.as_fd(), None, count, flags)
 }

@@ -12,24 +12,25 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::buffer::Buffer;
+use crate::flow::metered::Metered;
 
 /// A connection to a client or to a target.
 pub enum Stream {
     /// Not encrypted.
-    Plain(TcpStream),
+    Plain(Metered),
     /// Weir is the TLS server.
-    FromClient(Box<tokio_rustls::server::TlsStream<TcpStream>>),
+    FromClient(Box<tokio_rustls::server::TlsStream<Metered>>),
     /// Weir is the TLS client.
-    ToTarget(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+    ToTarget(Box<tokio_rustls::client::TlsStream<Metered>>),
 }
 
 impl Stream {
     /// The TCP connection below.
     pub fn tcp(&self) -> &TcpStream {
         match self {
-            Self::Plain(tcp) => tcp,
-            Self::FromClient(tls) => tls.get_ref().0,
-            Self::ToTarget(tls) => tls.get_ref().0,
+            Self::Plain(tcp) => tcp.tcp(),
+            Self::FromClient(tls) => tls.get_ref().0.tcp(),
+            Self::ToTarget(tls) => tls.get_ref().0.tcp(),
         }
     }
 

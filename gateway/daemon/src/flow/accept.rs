@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use weir_model::entry::Event;
 use weir_model::{Caller, Entry, FlowId, Protocol, Target};
 
 use super::gate::Gate;
+use super::metered::{Meter, Metered};
 use super::services::{Live, Services, Session, now_ms, now_us, random};
+use super::tally::{ConnectionKey, Tally};
 use super::{Flow, identify};
 use crate::config::TargetConfig;
 use crate::intercept::{Explicit, FactsReader, FlowFacts, InterceptError};
@@ -68,9 +71,16 @@ pub async fn accept(listener: TcpListener, facts: Facts, services: Arc<Services>
 async fn admit(stream: TcpStream, peer: SocketAddr, facts: &Facts, services: Arc<Services>) {
     let found = facts.flow(&stream);
     let (facts, session) = match found {
-        Ok(Some(facts)) => match services.session(facts.binding) {
-            Some(session) => (facts, session),
-            None => return refuse(stream, peer, "its session has ended", &services).await,
+        Ok(Some(facts)) => match (services.tally(facts.binding), services.session(facts.binding)) {
+            (tally, Some(session)) => {
+                tally.inspect(|tally| tally.accept());
+                (facts, session)
+            }
+            (Some(tally), None) => {
+                tally.accept();
+                return refuse_late(stream, peer, &facts, &tally, &services).await;
+            }
+            (None, None) => return refuse(stream, peer, "its session is gone", &services).await,
         },
         Ok(None) => return refuse(stream, peer, "the kernel knows no caller", &services).await,
         Err(error) => {
@@ -81,14 +91,42 @@ async fn admit(stream: TcpStream, peer: SocketAddr, facts: &Facts, services: Arc
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "setting TCP_NODELAY");
     }
-    super::serve(flow_of(&facts, session, services), stream).await;
+    // An urgent byte would be skipped by reads, and so be neither parsed nor counted.
+    if let Err(error) = socket2::SockRef::from(&stream).set_out_of_band_inline(true) {
+        tracing::debug!(%error, "setting SO_OOBINLINE");
+    }
+    let flow = flow_of(&facts, session, services);
+    let stream = Metered::new(stream, flow.meter.clone());
+    super::serve(flow, stream).await;
+}
+
+/// Refuses a connection of a binding that has no session any more, or never had one: the canary.
+async fn refuse_late(
+    stream: TcpStream,
+    peer: SocketAddr,
+    facts: &FlowFacts,
+    tally: &Tally,
+    services: &Services,
+) {
+    let key = ConnectionKey::of(facts);
+    if tally.is_canary() {
+        reset(&stream);
+        drop(stream);
+    } else {
+        refuse(stream, peer, "its session has ended", services).await;
+    }
+    tally.refuse(key);
+}
+
+fn reset(stream: &TcpStream) {
+    if let Err(error) = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)) {
+        tracing::debug!(%error, "setting SO_LINGER");
+    }
 }
 
 /// Refuses a connection that can't be attributed: a reset, and a line in the record.
 async fn refuse(stream: TcpStream, peer: SocketAddr, why: &str, services: &Services) {
-    if let Err(error) = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)) {
-        tracing::debug!(%error, "setting SO_LINGER");
-    }
+    reset(&stream);
     drop(stream);
     let event = Event::info(now_us(), "flow.unattributed", format!("refused a connection: {why}"))
         .warning()
@@ -122,6 +160,9 @@ fn flow_of(facts: &FlowFacts, session: Arc<Session>, services: Arc<Services>) ->
         session,
         original,
         configured,
+        key: ConnectionKey::of(facts),
+        meter: Arc::new(Meter::default()),
+        opened: AtomicBool::new(false),
     }
 }
 

@@ -14,6 +14,7 @@ use weir_model::entry::Event;
 use weir_model::{Entry, Identity, Protocol, SessionId, Target, Verdict};
 use weir_policy::{Action, Ask};
 
+use super::metered::Metered;
 use super::services::{Services, connect_operation, now_us};
 use super::{Closing, Flow, Opening};
 use crate::intercept::FactsReader;
@@ -52,6 +53,13 @@ pub async fn serve_udp(socket: UdpSocket, netns: u64, facts: FactsReader, servic
             }
         };
         let found = facts.dns(netns, peer).ok().flatten();
+        let tally = found.as_ref().and_then(|facts| services.tally(facts.binding));
+        if let Some(tally) = &tally {
+            tally.query();
+        }
+        if tally.is_some_and(|tally| tally.is_canary()) {
+            continue;
+        }
         let session = found.as_ref().and_then(|facts| services.session(facts.binding));
         let (Some(found), Some(session)) = (found, session) else {
             let text = "refused a DNS query that nobody owns".to_owned();
@@ -78,7 +86,7 @@ pub async fn serve_udp(socket: UdpSocket, netns: u64, facts: FactsReader, servic
 }
 
 /// Serves DNS over TCP: each message after its length (RFC 1035, 4.2.2).
-pub async fn serve_tcp(flow: &Flow, mut client: TcpStream) -> Closing {
+pub async fn serve_tcp(flow: &Flow, mut client: Metered) -> Closing {
     if let Err(error) = flow.open(Opening::default()).await {
         return Closing::because(format!("refused: {error}"));
     }
@@ -87,7 +95,6 @@ pub async fn serve_tcp(flow: &Flow, mut client: TcpStream) -> Closing {
         identity: flow.session.identity.clone(),
         resolver: flow.original,
     };
-    let mut closing = Closing::because("client closed");
     while let Ok(length) = client.read_u16().await {
         let mut query = vec![0u8; usize::from(length)];
         if client.read_exact(&mut query).await.is_err() {
@@ -99,10 +106,8 @@ pub async fn serve_tcp(flow: &Flow, mut client: TcpStream) -> Closing {
         if client.write_all(&framed).await.is_err() {
             break;
         }
-        closing.bytes_in += query.len() as u64 + 2;
-        closing.bytes_out += framed.len() as u64;
     }
-    closing
+    Closing::because("client closed")
 }
 
 /// Answers one query; `None` where it is not one.

@@ -5,14 +5,15 @@ pub mod dial;
 pub mod dns;
 pub mod gate;
 pub mod identify;
+pub mod metered;
 pub mod names;
 pub mod services;
+pub mod tally;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::net::TcpStream;
 use weir_model::entry::{Event, FlowClosed, FlowOpened};
 use weir_model::{Caller, Entry, FlowId, Target};
 use weir_policy::Action;
@@ -20,7 +21,9 @@ use weir_policy::Action;
 use crate::config::TargetConfig;
 use crate::driver;
 use gate::Gate;
+use metered::{Meter, Metered};
 use services::{Live, Services, Session};
+use tally::ConnectionKey;
 
 /// An accepted connection that was attributed to a session.
 pub struct Flow {
@@ -42,6 +45,12 @@ pub struct Flow {
     pub configured: Option<Arc<TargetConfig>>,
     /// The flow's way to the record.
     pub gate: Gate,
+    /// Names the client's end for the ledger.
+    pub key: ConnectionKey,
+    /// What was read from the client and written to it.
+    pub meter: Arc<Meter>,
+    /// Whether its beginning is on record.
+    pub opened: AtomicBool,
 }
 
 /// What a driver learnt before the first request, for the record.
@@ -64,16 +73,12 @@ pub struct Opening {
 pub struct Closing {
     /// Why.
     pub reason: String,
-    /// Bytes from the client.
-    pub bytes_in: u64,
-    /// Bytes to the client.
-    pub bytes_out: u64,
 }
 
 impl Closing {
-    /// A flow that ended before anything was counted.
+    /// A flow that ended for a reason.
     pub fn because(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), bytes_in: 0, bytes_out: 0 }
+        Self { reason: reason.into() }
     }
 }
 
@@ -95,7 +100,22 @@ impl Flow {
             client_user: opening.client_user,
             upstream_user: opening.upstream_user,
         };
-        self.gate.note(&Entry::FlowOpened(opened)).await
+        self.gate.note(&Entry::FlowOpened(opened)).await?;
+        if !self.opened.swap(true, Ordering::Relaxed) {
+            self.session.tally.record(true);
+        }
+        Ok(())
+    }
+
+    /// The same where nothing else is to follow.
+    async fn open_anyway(&self) {
+        if self.opened.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = self.open(Opening::default()).await {
+            tracing::error!(flow = %self.id, %error, "recording a flow");
+            self.session.tally.record(false);
+        }
     }
 
     /// An event about this flow.
@@ -106,10 +126,9 @@ impl Flow {
 
 /// Serves one connection: find its target, ask whether it may connect, drive its protocol, record
 /// its end. A session that ends takes its flows with it.
-pub async fn serve(flow: Flow, client: TcpStream) {
-    let (id, gate) = (flow.id, flow.gate.clone());
+pub async fn serve(flow: Flow, client: Metered) {
     let services = flow.services.clone();
-    let _open = services.enter(id);
+    let _open = services.enter(flow.id);
     let session = flow.session.clone();
     session.flows.fetch_add(1, Ordering::Relaxed);
     let mut ended = flow.session.ended.subscribe();
@@ -127,16 +146,19 @@ pub async fn serve(flow: Flow, client: TcpStream) {
         }
     };
     session.flows.fetch_sub(1, Ordering::Relaxed);
+    flow.open_anyway().await;
+    let served = flow.meter.served();
     let closed = FlowClosed {
-        flow: id,
+        flow: flow.id,
         at_us: services::now_us(),
         reason: closing.reason,
-        bytes_in: closing.bytes_in,
-        bytes_out: closing.bytes_out,
+        bytes_in: served.read,
+        bytes_out: served.written,
     };
-    if let Err(error) = gate.note(&Entry::FlowClosed(closed)).await {
-        tracing::error!(flow = %id, %error, "recording the end of a flow");
+    if let Err(error) = flow.gate.note(&Entry::FlowClosed(closed)).await {
+        tracing::error!(flow = %flow.id, %error, "recording the end of a flow");
     }
+    session.tally.leave(flow.key, &flow.meter);
 }
 
 /// Asks whether a flow may connect at all.

@@ -13,6 +13,7 @@ use weir_model::{
 use weir_policy::PolicySet;
 
 use super::names::LearntNames;
+use super::tally::Tally;
 use crate::approval::Queue;
 use crate::config::{ColumnRule, TargetConfig};
 use crate::driver::postgres::cancel::CancelKeys;
@@ -61,6 +62,8 @@ pub struct Session {
     pub asked: AtomicU64,
     /// Connections open now.
     pub flows: AtomicU64,
+    /// What was accepted, read and written for it.
+    pub tally: Arc<Tally>,
 }
 
 /// Everything that flows share.
@@ -74,6 +77,8 @@ pub struct Services {
     pub approvals: Queue,
     /// Sessions by binding.
     pub sessions: RwLock<HashMap<u64, Arc<Session>>>,
+    /// What is counted, by binding, beyond the life of its session.
+    pub tallies: RwLock<HashMap<u64, Arc<Tally>>>,
     /// Names that DNS taught.
     pub names: LearntNames,
     /// Hides values.
@@ -126,6 +131,7 @@ impl Services {
             recorder,
             approvals,
             sessions: RwLock::default(),
+            tallies: RwLock::default(),
             names: LearntNames::default(),
             masker,
             authority,
@@ -180,6 +186,12 @@ impl Services {
     pub fn session(&self, binding: u64) -> Option<Arc<Session>> {
         let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
         sessions.get(&binding).filter(|session| session.ended.borrow().is_none()).cloned()
+    }
+
+    /// What is counted for a binding.
+    pub fn tally(&self, binding: u64) -> Option<Arc<Tally>> {
+        let tallies = self.tallies.read().unwrap_or_else(PoisonError::into_inner);
+        tallies.get(&binding).cloned()
     }
 
     /// All sessions, oldest first.

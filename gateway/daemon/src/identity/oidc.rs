@@ -96,6 +96,19 @@ impl Verifier {
     }
 }
 
+impl Verifier {
+    /// Asks each issuer for its keys, by discovery where nothing else is configured; what went wrong.
+    pub async fn ask_all(&self, now_us: i64) -> Vec<(String, Result<(), String>)> {
+        let mut found = Vec::with_capacity(self.issuers.len());
+        for (name, issuer) in &self.issuers {
+            let seen = issuer.cache.turn();
+            found.push((name.clone(), issuer.refreshed(seen, now_us).await));
+        }
+        found.sort_by(|one, other| one.0.cmp(&other.0));
+        found
+    }
+}
+
 impl IdentitySource for Verifier {
     async fn identify(
         &self,

@@ -95,6 +95,20 @@ fn find() -> Result<PathBuf, InterceptError> {
     Ok(ours.to_owned())
 }
 
+/// The bpffs that a gateway would use, if one is mounted already.
+pub(super) fn mounted(wanted: Option<&Path>) -> Result<Option<PathBuf>, InterceptError> {
+    let places = match wanted {
+        Some(path) => vec![path],
+        None => vec![Path::new(USUAL), Path::new(OURS)],
+    };
+    for place in places {
+        if place.is_dir() && is_bpffs(place)? {
+            return Ok(Some(place.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
 /// Two gateways that start together must not mount over each other: the second would hide the
 /// first one's pins. Both lock the directory below the mount.
 fn ensure_mounted(path: &Path) -> Result<(), InterceptError> {

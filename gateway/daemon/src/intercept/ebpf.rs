@@ -1,19 +1,23 @@
 //! The eBPF interceptor: bindings, their cgroups, programs and maps.
 
+mod adopt;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use aya::programs::links::FdLink;
+use weir_abi::count::Counters;
 use weir_abi::{ACTIVE, REVOKED};
 
+use super::attachment::{Attachment, Witnessed};
 use super::cgroup::{self, Hierarchy};
 use super::maps::{self, Facts, Maps};
-use super::pins::{self, Life, Pins};
-use super::slice::{self, Slice};
-use super::{Bound, Denials, FactsReader, InterceptError, Listeners, Options};
-use super::{bpffs, listen, programs};
+use super::pins::{self, Pins};
+use super::slice::Slice;
+use super::{Bound, Closes, Denials, FactsReader, InterceptError, Listeners, Options};
+use super::{bpffs, listen, named, programs};
 
 /// Intercepts the connections of bound cgroups. Dropping it leaves the bindings attached and
 /// refused; `end` ends one, `retire` removes all traces.
@@ -26,8 +30,11 @@ pub struct Interceptor {
     maps: Maps,
     facts: FactsReader,
     denials: Option<Denials>,
+    closes: Option<Closes>,
     bindings: BTreeMap<u64, Bound>,
     adopted: Vec<Bound>,
+    /// What the kernel ran for each binding when it was bound or adopted.
+    witnessed: Witnessed,
     namespaces: BTreeSet<u64>,
     _accept: Vec<FdLink>,
 }
@@ -98,6 +105,7 @@ impl Interceptor {
         }
         let facts = FactsReader::new(Facts::take(&mut ebpf)?);
         let denials = Some(Denials::new(maps::denials(&mut ebpf)?));
+        let closes = Some(Closes::new(maps::closes(&mut ebpf)?));
         programs::attach_guard(&slice.path, slice.id, pins.life())?;
         Ok(Self {
             pins,
@@ -106,8 +114,10 @@ impl Interceptor {
             maps,
             facts,
             denials,
+            closes,
             bindings: BTreeMap::new(),
             adopted: Vec::new(),
+            witnessed: Witnessed::default(),
             namespaces: BTreeSet::new(),
             _accept: accept,
         })
@@ -139,7 +149,13 @@ impl Interceptor {
     /// call and packet meets the old one or the new one.
     pub fn renew(&mut self, id: u64) -> Result<(), InterceptError> {
         let bound = self.bindings.get(&id).ok_or(InterceptError::Unknown(id))?.clone();
-        self.attach(&bound)
+        let attached = self.attach(&bound);
+        if attached.is_err() {
+            // Some are old and some new, and these run until somebody tries again.
+            let pins = self.pins.life().binding(id, &bound.name);
+            self.witnessed.see(id, &bound.path, &pins)?;
+        }
+        attached
     }
 
     /// The bindings that an earlier gateway left attached. They are refused everything until
@@ -190,12 +206,17 @@ impl Interceptor {
     }
 
     /// What the kernel counted for a binding.
-    pub fn counters(&self, id: u64) -> Result<BTreeMap<String, u64>, InterceptError> {
+    pub fn counters(&self, id: u64) -> Result<Counters, InterceptError> {
         self.maps.counters(id)
     }
 
+    /// The same by name.
+    pub fn named_counters(&self, id: u64) -> Result<BTreeMap<String, u64>, InterceptError> {
+        self.counters(id).map(|counters| named(&counters))
+    }
+
     /// Ends a binding: revokes it, kills what is left in the leaf, detaches and removes it.
-    pub fn end(&mut self, id: u64) -> Result<BTreeMap<String, u64>, InterceptError> {
+    pub fn end(&mut self, id: u64) -> Result<Counters, InterceptError> {
         self.revoke(id)?;
         let bound = self.bindings.get(&id).ok_or(InterceptError::Unknown(id))?.clone();
         if bound.path.is_dir() {
@@ -208,6 +229,7 @@ impl Interceptor {
         bpffs::unpin(&self.pins.life().binding(id, &bound.name))?;
         self.maps.forget(id);
         self.bindings.remove(&id);
+        self.witnessed.forget(id);
         self.adopted.retain(|adopted| adopted.id != id);
         Ok(counters)
     }
@@ -245,9 +267,28 @@ impl Interceptor {
         self.facts.clone()
     }
 
+    /// Asks the kernel whether it still runs for a binding what was attached.
+    ///
+    /// # Errors
+    /// It does not, or can't be asked, which is the same.
+    pub fn prove(&self, id: u64) -> Result<Attachment, InterceptError> {
+        let bound = self.bindings.get(&id).ok_or(InterceptError::Unknown(id))?;
+        self.witnessed.prove(id, &bound.path, &self.pins.life().binding(id, &bound.name))
+    }
+
+    /// The directory of a binding's leaf.
+    pub fn leaf(&self, id: u64) -> Option<PathBuf> {
+        self.bindings.get(&id).map(|bound| bound.path.clone())
+    }
+
     /// The stream of refusals; only the first call has it.
     pub fn denials(&mut self) -> Option<Denials> {
         self.denials.take()
+    }
+
+    /// The stream of closes; only the first call has it.
+    pub fn closes(&mut self) -> Option<Closes> {
+        self.closes.take()
     }
 
     /// How much is enforced: cgroup programs only.
@@ -295,6 +336,7 @@ impl Interceptor {
         let leaf = bpffs::open(&bound.path)?;
         let mut ebpf = programs::load(bound.id, &self.pins.life().maps())?;
         programs::attach_binding(&mut ebpf, &leaf, &pins)?;
+        self.witnessed.see(bound.id, &bound.path, &pins)?;
         self.maps.open_leaf(cgroup::id(&bound.path)?, bound.id)
     }
 
@@ -321,67 +363,6 @@ impl Interceptor {
         }
         for socket in std::iter::once(&listeners.dns_udp).chain(&listeners.dns_udp6) {
             ours.insert(socket, 1, 0).map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    /// Takes over complete bindings of an earlier gateway. What is incomplete is ended: a leaf
-    /// without all its programs must have nobody in it.
-    fn adopt(&mut self) -> Result<(), InterceptError> {
-        for (id, name) in self.pins.life().bindings()? {
-            let bound = self.bound(id, &name);
-            let pins = self.pins.life().binding(id, &name);
-            let attached = cgroup::id(&bound.path).and_then(|cgroup| pins::links(&pins, cgroup));
-            if let Err(error) = attached {
-                tracing::warn!(binding = id, leaf = name, %error, "ending what is half attached");
-                slice::end_leaf(&bound.path, id)?;
-                bpffs::unpin(&pins)?;
-                self.maps.forget(id);
-                continue;
-            }
-            self.bindings.insert(id, bound.clone());
-            self.adopted.push(bound);
-        }
-        Ok(())
-    }
-
-    /// Moves bindings of other versions and layouts to this one's: its programs are attached beside
-    /// theirs, then theirs go. There is no moment without any.
-    fn adopt_others(&mut self) -> Result<(), InterceptError> {
-        for life in self.pins.others()? {
-            for (id, name) in life.bindings()? {
-                self.adopt_other(&life, id, &name)?;
-            }
-            tracing::warn!(from = life.name(), to = pins::layout(), "moved to another map layout");
-            life.remove()?;
-        }
-        Ok(())
-    }
-
-    fn adopt_other(&mut self, life: &Life, id: u64, name: &str) -> Result<(), InterceptError> {
-        let bound = self.bound(id, name);
-        let attached =
-            cgroup::id(&bound.path).and_then(|cgroup| pins::links(&life.binding(id, name), cgroup));
-        if let Err(error) = attached {
-            tracing::warn!(binding = id, leaf = name, %error, "ending what is half attached");
-            return slice::end_leaf(&bound.path, id);
-        }
-        if !self.bindings.contains_key(&id) {
-            self.attach_new(&bound)?;
-            self.bindings.insert(id, bound.clone());
-            self.adopted.push(bound);
-        }
-        Ok(())
-    }
-
-    /// Ends leaves that belong to no binding, and closes them to the slice's programs.
-    fn clear(&mut self) -> Result<(), InterceptError> {
-        let bindings = &self.bindings;
-        self.maps.close_leaves(|id| bindings.contains_key(&id));
-        for leaf in cgroup::children(&self.slice.path)? {
-            if !self.bindings.values().any(|bound| bound.path == leaf) {
-                slice::end_leaf(&leaf, 0)?;
-            }
         }
         Ok(())
     }

@@ -68,6 +68,7 @@ impl Explicit {
         Ok(Some(FlowFacts {
             binding,
             cookie: inode,
+            at_ns: 0,
             netns: 0,
             pid,
             uid,

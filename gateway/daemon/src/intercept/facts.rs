@@ -56,6 +56,7 @@ fn facts(meta: &FlowMeta) -> FlowFacts {
     FlowFacts {
         binding: meta.binding,
         cookie: meta.cookie,
+        at_ns: meta.at_ns,
         netns: meta.netns,
         pid: meta.pid,
         uid: meta.uid,

@@ -1,29 +1,33 @@
 //! The maps that all bindings of an instance share, opened or created, checked, typed.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use aya::Ebpf;
-use aya::maps::{HashMap, Map, MapData, MapError, MapInfo, RingBuf, SkStorage};
-use weir_abi::count::{COUNTS, Counters, REASONS};
-use weir_abi::{AskerKey, Denial, FlowKey, FlowMeta, Listener, layout};
+use aya::maps::{
+    HashMap, Map, MapData, MapError, MapInfo, PerCpuHashMap, PerCpuValues, RingBuf, SkStorage,
+};
+use aya::util::nr_cpus;
+use weir_abi::count::Counters;
+use weir_abi::{AskerKey, Closed, Denial, FlowKey, FlowMeta, Listener, layout};
 
 use super::InterceptError;
 
 /// Name, type, key size, value size and entries of each shared map.
-const SHAPES: [(&str, u32, usize, usize, usize); 9] = [
+const SHAPES: [(&str, u32, usize, usize, usize); 10] = [
     ("BIND", 1, 8, 4, weir_abi::BINDINGS),
     ("LEAVES", 1, 8, 8, weir_abi::BINDINGS),
-    ("COUNTERS", 1, 8, size_of::<Counters>(), weir_abi::BINDINGS),
+    ("COUNTERS", 5, 8, size_of::<Counters>(), weir_abi::BINDINGS),
     ("LISTEN", 1, 8, size_of::<Listener>(), weir_abi::NAMESPACES),
     ("FLOWS", 1, size_of::<FlowKey>(), size_of::<FlowMeta>(), weir_abi::FLOWS),
     ("DNSQ", 9, size_of::<AskerKey>(), size_of::<FlowMeta>(), weir_abi::ASKERS),
     ("DENIALS", 27, 0, 0, weir_abi::DENIAL_BYTES),
+    ("CLOSES", 27, 0, 0, weir_abi::CLOSE_BYTES),
     ("META", 24, 4, size_of::<FlowMeta>(), 0),
     ("OURS", 24, 4, 8, 0),
 ];
 
 const _: () = assert!(size_of::<Denial>() == super::denials::BYTES);
+const _: () = assert!(size_of::<Closed>() == super::closes::BYTES);
 
 /// Tells layouts apart: the shapes of the maps and what lies in their keys and values.
 pub(super) const FINGERPRINT: u64 = fingerprint();
@@ -72,7 +76,7 @@ pub(super) fn check(directory: &Path) -> Result<(), InterceptError> {
 pub(super) struct Maps {
     pub(super) bind: HashMap<MapData, u64, u32>,
     pub(super) leaves: HashMap<MapData, u64, u64>,
-    pub(super) counters: HashMap<MapData, u64, Counters>,
+    pub(super) counters: PerCpuHashMap<MapData, u64, Counters>,
     pub(super) listen: HashMap<MapData, u64, Listener>,
     pub(super) ours: SkStorage<MapData, u64>,
 }
@@ -134,8 +138,11 @@ impl Maps {
 
     /// Starts a binding's counters at zero.
     pub(super) fn reset(&mut self, id: u64) -> Result<(), InterceptError> {
+        let failed = |error| InterceptError::ebpf("counting the CPUs", error);
+        let cpus = nr_cpus().map_err(|(_, error)| failed(error))?;
+        let zero = PerCpuValues::try_from(vec![Counters::ZERO; cpus]).map_err(failed)?;
         self.counters
-            .insert(id, Counters::ZERO, 0)
+            .insert(id, zero, 0)
             .map_err(|error| InterceptError::ebpf("creating a binding's counters", error))
     }
 
@@ -146,19 +153,16 @@ impl Maps {
         let _ = self.counters.remove(&id);
     }
 
-    /// A binding's counters by name.
-    pub(super) fn counters(&self, id: u64) -> Result<BTreeMap<String, u64>, InterceptError> {
+    /// A binding's counters, of all CPUs.
+    pub(super) fn counters(&self, id: u64) -> Result<Counters, InterceptError> {
         let counters = match self.counters.get(&id, 0) {
             Ok(counters) => counters,
             Err(MapError::KeyNotFound) => return Err(InterceptError::Unknown(id)),
             Err(error) => return Err(InterceptError::ebpf("reading counters", error)),
         };
-        let counts = COUNTS.iter().zip(counters.counts);
-        let denied = REASONS.iter().zip(counters.denied);
-        Ok(counts
-            .map(|(count, value)| (count.name().to_owned(), value))
-            .chain(denied.map(|(reason, value)| (format!("denied_{}", reason.name()), value)))
-            .collect())
+        let mut sum = Counters::ZERO;
+        counters.iter().for_each(|of_a_cpu| sum.add(of_a_cpu));
+        Ok(sum)
     }
 }
 
@@ -171,6 +175,11 @@ impl Facts {
 /// The ring of denials.
 pub(super) fn denials(ebpf: &mut Ebpf) -> Result<RingBuf<MapData>, InterceptError> {
     take(ebpf, "DENIALS")
+}
+
+/// The ring of closes.
+pub(super) fn closes(ebpf: &mut Ebpf) -> Result<RingBuf<MapData>, InterceptError> {
+    take(ebpf, "CLOSES")
 }
 
 fn take<T: TryFrom<Map, Error = MapError>>(

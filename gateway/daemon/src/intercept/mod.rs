@@ -10,14 +10,24 @@
 //! `adopted`. Sockets that a process opened before `enter` stay outside for ever (a socket belongs
 //! to the cgroup in which it was created), so they must be closed before.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
+use weir_abi::count::{COUNTS, REASONS};
+
+#[cfg(target_os = "linux")]
+mod attachment;
+#[cfg(target_os = "linux")]
 mod bpffs;
 #[cfg(target_os = "linux")]
+pub mod canary;
+#[cfg(target_os = "linux")]
 mod cgroup;
+#[cfg(target_os = "linux")]
+mod closes;
 #[cfg(target_os = "linux")]
 mod denials;
 #[cfg(target_os = "linux")]
@@ -35,7 +45,11 @@ mod maps;
 #[cfg(target_os = "linux")]
 mod pins;
 #[cfg(target_os = "linux")]
+pub mod probe;
+#[cfg(target_os = "linux")]
 mod programs;
+#[cfg(target_os = "linux")]
+mod ring;
 #[cfg(target_os = "linux")]
 mod slice;
 #[cfg(target_os = "linux")]
@@ -43,6 +57,10 @@ mod standing;
 #[cfg(target_os = "linux")]
 mod syscall;
 
+#[cfg(target_os = "linux")]
+pub use attachment::{Attachment, Running};
+#[cfg(target_os = "linux")]
+pub use closes::Closes;
 #[cfg(target_os = "linux")]
 pub use denials::{Denial, Denials};
 #[cfg(target_os = "linux")]
@@ -54,9 +72,12 @@ pub use facts::FactsReader;
 #[cfg(target_os = "linux")]
 pub use listen::Listeners;
 #[cfg(target_os = "linux")]
+pub use ring::{Ring, Waiting};
+#[cfg(target_os = "linux")]
 pub use standing::{Attached, Instance, Link, Pinned, attach, instances, retire};
 #[cfg(target_os = "linux")]
-pub use weir_abi::Reason;
+#[cfg(target_os = "linux")]
+pub use weir_abi::{Closed, Reason, balance, close, count::Counters};
 
 /// Where and under which name to intercept.
 #[derive(Clone, Debug)]
@@ -93,6 +114,8 @@ pub struct FlowFacts {
     pub binding: u64,
     /// The client socket's cookie.
     pub cookie: u64,
+    /// When it connected, in nanoseconds of the monotonic clock.
+    pub at_ns: u64,
     /// Cookie of the client's network namespace.
     pub netns: u64,
     /// Process id in the initial namespace.
@@ -185,6 +208,14 @@ pub enum InterceptError {
         /// Where it should be.
         wanted: String,
     },
+    /// What the kernel runs for a binding is not what was attached.
+    #[error("binding {id} is not covered: {what}")]
+    Uncovered {
+        /// The binding.
+        id: u64,
+        /// What differs.
+        what: String,
+    },
     /// Processes outlived `cgroup.kill`.
     #[error("ending binding {0}: its processes do not exit, it stays attached and revoked")]
     StillPopulated(u64),
@@ -210,6 +241,44 @@ impl InterceptError {
     ) -> Self {
         Self::Ebpf { what: what.into(), source: source.into() }
     }
+}
+
+/// An error with its causes, on one line.
+#[cfg(target_os = "linux")]
+fn chain(error: &InterceptError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+/// Kills whatever is in a leaf and below, and waits until it is gone; false if it does not go.
+///
+/// # Errors
+/// The kernel refuses.
+#[cfg(target_os = "linux")]
+pub fn kill_all(leaf: &Path) -> Result<bool, InterceptError> {
+    cgroup::empty(leaf)
+}
+
+/// Nanoseconds of the clock by which connections are told apart.
+#[cfg(target_os = "linux")]
+pub fn monotonic_ns() -> u64 {
+    kernel::monotonic_ns()
+}
+
+/// Counters by the names that the record has for them.
+#[cfg(target_os = "linux")]
+pub fn named(counters: &Counters) -> BTreeMap<String, u64> {
+    let counts = COUNTS.iter().zip(counters.counts);
+    let denied = REASONS.iter().zip(counters.denied);
+    counts
+        .map(|(count, value)| (count.name().to_owned(), value))
+        .chain(denied.map(|(reason, value)| (format!("denied_{}", reason.name()), value)))
+        .collect()
 }
 
 /// Names become directories and pins: no dot (bpffs refuses it), no slash.

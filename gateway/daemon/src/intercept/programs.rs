@@ -14,13 +14,14 @@ use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use super::{InterceptError, bpffs, maps, pins, syscall};
 
 /// Built by `cargo xtask ebpf`; CI proves that it matches the source.
-static OBJECT: &[u8] = include_bytes_aligned!("weir.bpf.o");
+pub(super) static OBJECT: &[u8] = include_bytes_aligned!("weir.bpf.o");
 
 /// The programs of a binding, in the order in which they are attached: first what stops packets,
 /// last what lets connections through.
-pub(super) const BINDING: [&str; 11] = [
+pub(super) const BINDING: [&str; 12] = [
     "weir_egress",
     "weir_create",
+    "weir_release",
     "weir_publish",
     "weir_recvmsg4",
     "weir_recvmsg6",

@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 const BPF_OBJ_GET: libc::c_int = 7;
+const BPF_PROG_GET_FD_BY_ID: libc::c_int = 13;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const BPF_PROG_QUERY: libc::c_int = 16;
 const BPF_LINK_UPDATE: libc::c_int = 29;
@@ -32,6 +33,14 @@ struct InfoByFd {
     bpf_fd: u32,
     info_len: u32,
     info: u64,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct ById {
+    id: u32,
+    next_id: u32,
+    flags: u32,
 }
 
 #[repr(C)]
@@ -72,32 +81,37 @@ pub(super) struct LinkInfo {
     more: u32,
 }
 
+/// The head of `struct bpf_prog_info`.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Default)]
+struct ProgramInfo {
+    kind: u32,
+    id: u32,
+    tag: [u8; 8],
+}
+
 /// Opens what is pinned.
 pub(super) fn pinned(pin: &Path) -> io::Result<OwnedFd> {
     let path = CString::new(pin.as_os_str().as_bytes())?;
     let mut attributes = ObjGet { pathname: path.as_ptr() as u64, ..ObjGet::default() };
-    let fd = bpf(BPF_OBJ_GET, &mut attributes)?;
-    let fd = i32::try_from(fd).map_err(io::Error::other)?;
-    // SAFETY: the kernel has just opened this descriptor for us.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    descriptor(bpf(BPF_OBJ_GET, &mut attributes)?)
 }
 
 /// What the kernel says of a pinned link; an error where it is no cgroup link.
 pub(super) fn link_info(pin: &Path) -> io::Result<LinkInfo> {
-    let link = pinned(pin)?;
-    let mut info = LinkInfo::default();
-    let mut attributes = InfoByFd {
-        bpf_fd: number(&link)?,
-        info_len: size_of::<LinkInfo>() as u32,
-        info: &raw mut info as u64,
-    };
-    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attributes)?;
-    // SAFETY: the kernel wrote it behind the compiler's back; every bit pattern is a value.
-    let info = unsafe { std::ptr::read_volatile(&raw const info) };
+    let info: LinkInfo = info(&pinned(pin)?)?;
     if info.kind != LINK_TYPE_CGROUP {
         return Err(io::Error::other("not a cgroup link"));
     }
     Ok(info)
+}
+
+/// The tag of a program: a hash of its instructions.
+pub(super) fn program_tag(program: u32) -> io::Result<String> {
+    let mut attributes = ById { id: program, ..ById::default() };
+    let program = descriptor(bpf(BPF_PROG_GET_FD_BY_ID, &mut attributes)?)?;
+    let info: ProgramInfo = info(&program)?;
+    Ok(info.tag.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Puts another program in the place of a pinned link's. Every call meets the old one or the new
@@ -124,8 +138,28 @@ pub(super) fn effective(cgroup: BorrowedFd<'_>, attach_type: u32) -> io::Result<
         ..ProgQuery::default()
     };
     bpf(BPF_PROG_QUERY, &mut attributes)?;
-    ids.truncate(attributes.prog_cnt as usize);
-    Ok(ids)
+    // SAFETY: the kernel wrote both behind the compiler's back; every bit pattern is a value.
+    let count = unsafe { std::ptr::read_volatile(&raw const attributes.prog_cnt) } as usize;
+    // SAFETY: the same, of as many as there is room for.
+    Ok((0..count.min(QUERIED)).map(|at| unsafe { ids.as_ptr().add(at).read_volatile() }).collect())
+}
+
+fn info<T: Copy + Default>(object: &OwnedFd) -> io::Result<T> {
+    let mut info = T::default();
+    let mut attributes = InfoByFd {
+        bpf_fd: number(object)?,
+        info_len: size_of::<T>() as u32,
+        info: &raw mut info as u64,
+    };
+    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attributes)?;
+    // SAFETY: the kernel wrote it behind the compiler's back; `T` is made of integers.
+    Ok(unsafe { std::ptr::read_volatile(&raw const info) })
+}
+
+fn descriptor(result: libc::c_long) -> io::Result<OwnedFd> {
+    let fd = i32::try_from(result).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just opened this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 fn number(fd: &impl std::os::fd::AsRawFd) -> io::Result<u32> {

@@ -147,7 +147,8 @@ impl Guest {
                 | Entry::Answered(_)
                 | Entry::HoldOpened(_)
                 | Entry::HoldSettled(_)
-                | Entry::Event(_) => {}
+                | Entry::Event(_)
+                | Entry::Coverage(_) => {}
             }
         }
         Ok(index)

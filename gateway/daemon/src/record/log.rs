@@ -38,7 +38,8 @@ impl Need {
             | Entry::FlowClosed(_)
             | Entry::Answered(_)
             | Entry::HoldSettled(_)
-            | Entry::Event(_) => Self::Close,
+            | Entry::Event(_)
+            | Entry::Coverage(_) => Self::Close,
             Entry::AnswerPart(_) => Self::Continue,
             Entry::Asked(_)
             | Entry::SessionOpened(_)

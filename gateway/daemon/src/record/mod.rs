@@ -21,6 +21,7 @@ pub mod read;
 mod recover;
 mod remote;
 mod seal;
+pub mod signing;
 mod space;
 mod spares;
 pub mod views;

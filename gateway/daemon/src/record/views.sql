@@ -42,11 +42,12 @@ SELECT target, environment, "table", effect, verdict, count(*) AS exchanges, sum
 FROM (SELECT unnest("tables") AS "table", * FROM exchanges) GROUP BY ALL ORDER BY exchanges DESC;
 
 -- What the kernel counted beside what is recorded, and what is not known to have ended well.
-CREATE OR REPLACE VIEW coverage AS
+CREATE OR REPLACE VIEW coverage_by_session AS
 SELECT s.host, s.session, coalesce(s.email, s.subject) AS who, s.agent, s.started_at, s.ended_at,
        s.end_reason, s.counters AS kernel_counters, s.flows AS flows_recorded,
        coalesce(f.unended, 0) AS flows_unended, s.exchanges AS exchanges_recorded,
-       coalesce(x.unknown, 0) AS exchanges_unknown, coalesce(e.warnings, 0) AS warnings
+       coalesce(x.unknown, 0) AS exchanges_unknown, coalesce(e.warnings, 0) AS warnings,
+       c.tier, c.violated, c.gap, c.invariants
 FROM sessions s
 LEFT JOIN (SELECT session, count(*) FILTER (closed_at IS NULL) AS unended
            FROM flows GROUP BY session) f USING (session)
@@ -54,4 +55,8 @@ LEFT JOIN (SELECT session, count(*) FILTER (status = 'unknown') AS unknown
            FROM exchanges GROUP BY session) x USING (session)
 LEFT JOIN (SELECT session, count(*) FILTER (severity <> 'info') AS warnings
            FROM events GROUP BY session) e USING (session)
+LEFT JOIN (SELECT session, arg_max(tier, "at") AS tier, max(violated) AS violated,
+                  string_agg(gap, '; ' ORDER BY "at") AS gap,
+                  arg_max(invariants, "at") AS invariants
+           FROM coverage GROUP BY session) c USING (session)
 ORDER BY s.started_at;

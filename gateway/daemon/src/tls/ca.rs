@@ -24,7 +24,7 @@ use super::{TlsError, keyfile};
 /// The key and the certificate, in one file so that they can't come apart.
 const PRIVATE_FILE: &str = "ca.pem";
 /// The certificate alone, for those who are to trust it.
-const PUBLIC_FILE: &str = "ca.crt";
+pub const PUBLIC_FILE: &str = "ca.crt";
 const FILE_BYTES: usize = 64 << 10;
 const LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 

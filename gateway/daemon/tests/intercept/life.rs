@@ -41,7 +41,7 @@ fn the_end_of_a_binding_kills_what_is_inside() {
     assert_eq!(client.line(), "in");
     let path = rig.bound.path.clone();
     let counters = rig.interceptor().end(7).unwrap();
-    assert_eq!(counters["tcp_seen"], 0);
+    assert_eq!(weir::intercept::named(&counters)["tcp_seen"], 0);
     assert!(!path.exists());
     assert!(!client.child.wait().unwrap().success());
     assert!(matches!(rig.interceptor().counters(7), Err(InterceptError::Unknown(7))));

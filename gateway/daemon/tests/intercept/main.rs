@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod dns;
+mod ledger;
 mod life;
 mod perimeter;
 mod redirect;

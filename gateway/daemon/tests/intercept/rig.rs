@@ -98,7 +98,7 @@ impl Rig {
     }
 
     pub(crate) fn count(&self, name: &str) -> u64 {
-        self.interceptor.as_ref().unwrap().counters(7).unwrap()[name]
+        self.interceptor.as_ref().unwrap().named_counters(7).unwrap()[name]
     }
 }
 

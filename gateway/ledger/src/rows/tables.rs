@@ -299,3 +299,47 @@ row_with_actor! {
         9 attributes: String,
     }
 }
+
+row_with_actor! {
+    /// What was covered, and what was not. Columns 2 to 17 are signed: `crate::coverage`.
+    CoverageRow in Coverage {
+        /// Place of the entry in the host's log.
+        1 entry_index: i64,
+        /// The gateway's host.
+        2 host: Text,
+        /// When this life of the gateway began, microseconds since the Unix epoch.
+        3 life: i64,
+        /// Its place among the coverage rows of this life, from 1.
+        4 seq: i64,
+        /// Hex SHA-256 of the signed bytes of the row before; empty at the first.
+        5 previous: String,
+        /// `start`, `interval`, `end`, `stop`, `gap` or `canary`.
+        6 kind: String,
+        /// The session, where it speaks of one.
+        7 session: Option<String>,
+        /// The beginning of what it speaks of.
+        8 since: Time,
+        /// The end of that.
+        9 at: Time,
+        /// The tier of enforcement.
+        10 tier: String,
+        /// What is not enforced, one sentence each.
+        11 not_enforced: Vec<String>,
+        /// What the kernel counted, a JSON map.
+        12 kernel: String,
+        /// What the gateway counted, a JSON map.
+        13 proxy: String,
+        /// Each invariant, a JSON map: `holds`, `open: ...`, `violated: ...` or `unknown: ...`.
+        14 invariants: String,
+        /// How many invariants are violated.
+        15 violated: i64,
+        /// What is attached: link, program and tag, a JSON map.
+        16 programs: String,
+        /// What was not covered, or not known to be.
+        17 gap: Option<String>,
+        /// The public key, hex.
+        18 key: String,
+        /// The Ed25519 signature.
+        19 signature: Vec<u8>,
+    }
+}

@@ -58,7 +58,8 @@ impl Filters {
     }
 }
 
-fn moment(text: &str) -> Result<Time, String> {
+/// A moment as a person writes it.
+pub(in crate::cli) fn moment(text: &str) -> Result<Time, String> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let now_us = i64::try_from(now.unwrap_or_default().as_micros()).unwrap_or(i64::MAX);
     moment_at(text, now_us).ok_or_else(|| "not a date, a time (UTC) or 30m, 2h, 7d".to_owned())

@@ -354,8 +354,6 @@ impl Answers<'_> {
         aside.extend_from_slice(&out.bytes);
         let bytes = if aside.len() == out.bytes.len() { &out.bytes } else { &aside };
         let sent = self.client.write(bytes).await;
-        let count = &self.lane.bytes_out;
-        count.set(count.get() + bytes.len() as u64);
         out.bytes.clear();
         out.parts.clear();
         self.out = Out { bytes: out.bytes, parts: out.parts, ends: Vec::new() };

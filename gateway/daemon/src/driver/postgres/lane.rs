@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 use weir_classify::{Facts, SqlState};
-use weir_model::entry::{self, Answered, Kept};
+use weir_model::entry::{self, Answered};
 use weir_model::{Caller, Decision, Entry, ExchangeId, FlowId, Operation, Refusal, Target};
 use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::conversation::{Conversation, Portal};
@@ -50,7 +50,7 @@ impl Judged {
             fingerprint: facts.fingerprint,
             operation: operation.clone(),
             decision: decision.clone(),
-            kept: Kept::default(),
+            kept: entry::Kept::default(),
         });
         Self { bytes, facts, operation, decision, recorded, shape: RefCell::default() }
     }
@@ -112,6 +112,10 @@ pub type Talk = Conversation<Rc<Judged>, Rc<Exchange>, Rc<Shape>>;
 /// A portal of it.
 pub type Lot = Portal<Rc<Judged>, Rc<Exchange>, Rc<Shape>>;
 
+/// A flow's own handle of what is shared: its counter is not the one that all threads count on.
+#[allow(clippy::redundant_allocation)] // that is what it is for
+pub type Kept = Rc<Arc<Live>>;
+
 /// What the two directions share.
 pub struct Lane {
     /// Everything that flows share.
@@ -161,13 +165,9 @@ pub struct Lane {
     /// How findings are hidden, under which policy.
     pub rules: RefCell<Option<(Arc<str>, Rc<weir_mask::ContentRules>)>>,
     /// Policy and targets, and of which generation.
-    live: RefCell<(u64, Rc<Arc<Live>>)>,
+    live: RefCell<(u64, Kept)>,
     /// The catalogue as it was last read.
     pub catalogue: RefCell<Arc<super::catalogue::Catalogue>>,
-    /// Bytes from the client.
-    pub bytes_in: Cell<u64>,
-    /// Bytes to the client.
-    pub bytes_out: Cell<u64>,
     ended: RefCell<watch::Receiver<Option<String>>>,
     ids: (u128, Cell<u64>),
 }
@@ -252,8 +252,6 @@ impl Lane {
             rules: RefCell::default(),
             live: RefCell::new((0, Rc::new(flow.services.live()))),
             catalogue: RefCell::default(),
-            bytes_in: Cell::new(0),
-            bytes_out: Cell::new(0),
             ended: RefCell::new(flow.session.ended.subscribe()),
             ids: (random(), Cell::new(0)),
         }
@@ -268,7 +266,7 @@ impl Lane {
     }
 
     /// Policy and targets as they are now. The copy spares the threads the counter that they share.
-    pub fn live(&self) -> Rc<Arc<Live>> {
+    pub fn live(&self) -> Kept {
         let generation = self.services.generation();
         let mut live = self.live.borrow_mut();
         if live.0 != generation {
@@ -336,11 +334,6 @@ impl Lane {
             ErrorFields { severity: Severity::Notice, code: "00000", message, detail: None, hint };
         build::notice(&fields, &mut self.aside.borrow_mut());
         self.aside_waits.notify_one();
-    }
-
-    /// Bytes from and to the client.
-    pub fn bytes(&self) -> (u64, u64) {
-        (self.bytes_in.get(), self.bytes_out.get())
     }
 
     /// Ends both sides, and puts on record what will not be answered any more.

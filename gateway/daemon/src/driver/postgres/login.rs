@@ -103,7 +103,7 @@ pub async fn log_in(
         let addresses = dial::upstream(config, original).await?;
         let tcp = dial::dial(&addresses).await?;
         let address = tcp.peer_addr()?;
-        let stream = encrypt(config, credential, Stream::Plain(tcp)).await?;
+        let stream = encrypt(config, credential, Stream::Plain(tcp.into())).await?;
         let mut out = Vec::new();
         let pairs = parameters.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
         startup::encode_start(minor, pairs, &mut out)?;
@@ -158,7 +158,7 @@ async fn encrypt(
     };
     // The name that the administrator configured, never one that the agent chose.
     let upstream = config.upstream.as_deref().and_then(|name| name.rsplit_once(':'));
-    let address = tcp.peer_addr()?.ip().to_string();
+    let address = tcp.tcp().peer_addr()?.ip().to_string();
     let host = upstream.map(|(host, _)| host).or(config.hosts.first().map(String::as_str));
     let name = config.tls.server_name(host.unwrap_or(&address));
     let name = name.map_err(|error| LoginError::Tls(error.to_string()))?;

@@ -15,7 +15,6 @@ pub mod startup;
 
 use std::rc::Rc;
 
-use tokio::net::TcpStream;
 use weir_model::{Entry, Refusal, Verdict};
 use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::refuse;
@@ -24,6 +23,7 @@ use crate::config::TargetConfig;
 use crate::driver;
 use crate::driver::buffer::Buffer;
 use crate::driver::stream::Stream;
+use crate::flow::metered::Metered;
 use crate::flow::{Closing, Flow, Opening, may_connect};
 use cancel::CancelKey;
 use lane::Lane;
@@ -31,7 +31,7 @@ use login::LoginError;
 use startup::{Begun, Start};
 
 /// Serves a PostgreSQL client.
-pub async fn serve(flow: &Flow, config: &TargetConfig, client: TcpStream) -> Closing {
+pub async fn serve(flow: &Flow, config: &TargetConfig, client: Metered) -> Closing {
     match startup::begin(flow, Some(config), client).await {
         Ok(Begun::Cancel { pid, key }) => {
             let sent = flow.services.cancels.cancel(flow.session.id, pid, &key).await;
@@ -50,7 +50,7 @@ pub async fn serve(flow: &Flow, config: &TargetConfig, client: TcpStream) -> Clo
 }
 
 /// Refuses a client in its own protocol before anything was dialled.
-pub async fn refuse_start(flow: &Flow, client: TcpStream, refusal: &Refusal) -> Closing {
+pub async fn refuse_start(flow: &Flow, client: Metered, refusal: &Refusal) -> Closing {
     let closing = Closing::because(format!("refused: {}", refusal.message));
     let opening = match startup::begin(flow, None, client).await {
         Ok(Begun::Start(mut stream, _, start)) => {
@@ -208,8 +208,7 @@ async fn run(
     };
     drop(cancel);
     lane.close(&target_write, &client_write).await;
-    let (bytes_in, bytes_out) = lane.bytes();
-    Closing { reason, bytes_in, bytes_out }
+    Closing::because(reason)
 }
 
 fn unavailable(rule: &str, message: String) -> Refusal {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use weir_model::{Refusal, limits};
 use weir_wire::postgres::frame;
@@ -12,6 +11,7 @@ use super::lane::is_safe;
 use crate::config::TargetConfig;
 use crate::driver::buffer::Buffer;
 use crate::driver::stream::Stream;
+use crate::flow::metered::Metered;
 use crate::flow::{Flow, Opening};
 use crate::identity::Credential;
 use crate::tls::Alpn;
@@ -54,7 +54,7 @@ pub struct Start {
 pub async fn begin(
     flow: &Flow,
     config: Option<&TargetConfig>,
-    client: TcpStream,
+    client: Metered,
 ) -> Result<Begun, String> {
     let limit = Duration::from_millis(limits::STARTUP_MS);
     let begun = tokio::time::timeout(limit, begin_within(flow, config, client)).await;
@@ -64,7 +64,7 @@ pub async fn begin(
 async fn begin_within(
     flow: &Flow,
     config: Option<&TargetConfig>,
-    client: TcpStream,
+    client: Metered,
 ) -> Result<Begun, String> {
     let mut stream = Stream::Plain(client);
     let mut buffer = Buffer::default();
