@@ -1,18 +1,22 @@
-//! Socket creation: only protocols whose every packet the other hooks see.
+//! Socket creation and release: only protocols whose every packet the other hooks see, and each
+//! socket is marked with its binding.
 
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::bpf_sock;
+use aya_ebpf::helpers::generated::bpf_get_netns_cookie;
 use aya_ebpf::programs::SockContext;
-use weir_abi::{Count, socket};
+use weir_abi::{Count, Owner, Reason, socket};
 
 use crate::context::read;
 use crate::deny::{self, Refused};
+use crate::maps::{binding, own};
+use crate::resolver;
 
 #[inline(always)]
 pub fn create(socket: *mut bpf_sock) -> i32 {
     let protocol = read!(socket.protocol);
     let allowed = socket::may_create(read!(socket.family), read!(socket.type_), protocol);
-    let Err(reason) = allowed else {
+    let Err(reason) = allowed.and_then(|()| mark(socket)) else {
         deny::count(Count::Sockets);
         return 1;
     };
@@ -26,4 +30,20 @@ pub fn create(socket: *mut bpf_sock) -> i32 {
     deny::report(reason, &refused);
     deny::errno(reason);
     0
+}
+
+/// The last holder has closed it.
+#[inline(always)]
+pub fn release(socket: *mut bpf_sock) -> i32 {
+    deny::count(Count::Released);
+    resolver::forget(socket);
+    1
+}
+
+#[inline(always)]
+fn mark(socket: *mut bpf_sock) -> Result<(), Reason> {
+    // SAFETY: the context is the hook's own.
+    let netns = unsafe { bpf_get_netns_cookie(socket.cast()) };
+    let owner = Owner { binding: binding(), netns };
+    if own(socket, &owner) { Ok(()) } else { Err(Reason::NoStorage) }
 }

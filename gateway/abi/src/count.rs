@@ -32,10 +32,21 @@ pub enum Reason {
     PacketUnattributed,
     /// The asker of a DNS query could not be published.
     AskerLost,
+    /// A stream bound to an address and port where others than this host could reach it.
+    BindOutside,
+    /// A bind to the port of one of Weir's own listeners.
+    BindProxy,
+    /// A socket option that leads around the other hooks. The denial's protocol is its level, the
+    /// port its number.
+    SocketOption,
+    /// A packet over loopback whose other end is not a socket of the same binding.
+    PeerOutside,
+    /// A packet from somebody else to a socket of the binding. The address is the sender's.
+    Inbound,
 }
 
 /// All reasons, in order of their numbers.
-pub const REASONS: [Reason; 14] = [
+pub const REASONS: [Reason; 19] = [
     Reason::Revoked,
     Reason::UnknownNetns,
     Reason::ListenerGone,
@@ -50,6 +61,11 @@ pub const REASONS: [Reason; 14] = [
     Reason::PacketRoute,
     Reason::PacketUnattributed,
     Reason::AskerLost,
+    Reason::BindOutside,
+    Reason::BindProxy,
+    Reason::SocketOption,
+    Reason::PeerOutside,
+    Reason::Inbound,
 ];
 
 impl Reason {
@@ -77,6 +93,11 @@ impl Reason {
             Self::PacketRoute => "packet_route",
             Self::PacketUnattributed => "packet_unattributed",
             Self::AskerLost => "asker_lost",
+            Self::BindOutside => "bind_outside",
+            Self::BindProxy => "bind_proxy",
+            Self::SocketOption => "socket_option",
+            Self::PeerOutside => "peer_outside",
+            Self::Inbound => "inbound",
         }
     }
 }
@@ -85,7 +106,7 @@ impl Reason {
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
-    /// TCP connects seen: `seen = redirected + denied`.
+    /// TCP connects seen: `seen = redirected + direct + denied`.
     TcpSeen = 0,
     /// TCP connects sent to the listener.
     TcpRedirected,
@@ -113,10 +134,18 @@ pub enum Count {
     Sockets,
     /// Denials that did not fit into the ring.
     EventsLost,
+    /// TCP connects to a listener of the same binding on loopback, which go direct.
+    TcpDirect,
+    /// Packets between sockets of the binding on loopback.
+    DirectPackets,
+    /// Their bytes, headers included.
+    DirectBytes,
+    /// Sockets closed by their last holder.
+    Released,
 }
 
 /// All counts but refusals, in order of their numbers.
-pub const COUNTS: [Count; 14] = [
+pub const COUNTS: [Count; 18] = [
     Count::TcpSeen,
     Count::TcpRedirected,
     Count::Published,
@@ -131,6 +160,10 @@ pub const COUNTS: [Count; 14] = [
     Count::TcpPackets,
     Count::Sockets,
     Count::EventsLost,
+    Count::TcpDirect,
+    Count::DirectPackets,
+    Count::DirectBytes,
+    Count::Released,
 ];
 
 impl Count {
@@ -152,6 +185,10 @@ impl Count {
             Self::TcpPackets => "tcp_packets",
             Self::Sockets => "sockets",
             Self::EventsLost => "events_lost",
+            Self::TcpDirect => "tcp_direct",
+            Self::DirectPackets => "direct_packets",
+            Self::DirectBytes => "direct_bytes",
+            Self::Released => "released",
         }
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod count;
+pub mod option;
 pub mod packet;
 pub mod socket;
 
@@ -18,7 +19,7 @@ pub use count::{Count, Reason};
 pub use packet::Packet;
 
 /// Part of the pin directory: maps and links of another version are never reused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// TCP's protocol number.
 pub const TCP: u8 = 6;
@@ -26,6 +27,8 @@ pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
 /// The port that DNS queries go to.
 pub const DNS_PORT: u16 = 53;
+/// Resolvers that one socket may ask and be answered by as themselves. The C libraries know three.
+pub const RESOLVERS: usize = 4;
 
 /// A binding that may open connections; a binding that is not in the map at all may not either.
 pub const ACTIVE: u32 = 1;
@@ -110,8 +113,8 @@ pub struct AskerKey {
     pub address: Address,
     /// Source port.
     pub port: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Which of the DNS listeners it was sent to.
+    pub slot: u32,
 }
 
 /// The ports of Weir's listeners in one network namespace; zero where there is none.
@@ -122,10 +125,38 @@ pub struct Listener {
     pub tcp4: u16,
     /// TCP on `::1`.
     pub tcp6: u16,
-    /// UDP on 127.0.0.1.
-    pub dns4: u16,
-    /// UDP on `::1`.
-    pub dns6: u16,
+    /// UDP on 127.0.0.1: one for each resolver that a socket asks.
+    pub dns4: [u16; RESOLVERS],
+    /// UDP on `::1`, likewise.
+    pub dns6: [u16; RESOLVERS],
+}
+
+/// To whom a socket belongs. On every socket of a bound cgroup from its creation on, and on what
+/// its listeners accept.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The binding.
+    pub binding: u64,
+    /// Cookie of the socket's network namespace.
+    pub netns: u64,
+}
+
+/// Which resolvers a datagram socket asks: a slot says to which DNS listener its queries go, so an
+/// answer's source says whose it is.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resolvers {
+    /// The resolvers; zero where a slot is free.
+    pub address: [Address; RESOLVERS],
+    /// The ports of the DNS listeners that stand for them.
+    pub port: [u16; RESOLVERS],
+    /// From which address it last asked.
+    pub source: Address,
+    /// From which port.
+    pub source_port: u32,
+    /// The slot that is taken next.
+    pub next: u32,
 }
 
 /// Something that was refused.

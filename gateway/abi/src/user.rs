@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use crate::count::Counters;
-use crate::{AskerKey, FlowKey, FlowMeta, Listener};
+use crate::{AskerKey, FlowKey, FlowMeta, Listener, RESOLVERS};
 
 // SAFETY: all of them are `repr(C)`, have integers and arrays of integers only, no padding (asserted
 // below) and no bit pattern that is not a value.
@@ -21,5 +21,5 @@ const _: () = {
     assert!(size_of::<FlowMeta>() == 5 * 8 + 4 * 4 + 16 + 2 * 2 + 1 + 3 + 16);
     assert!(size_of::<FlowKey>() == 8 + 16 + 16 + 2 + 2 + 4);
     assert!(size_of::<AskerKey>() == 8 + 16 + 4 + 4);
-    assert!(size_of::<Listener>() == 8);
+    assert!(size_of::<Listener>() == 2 * 2 + 2 * 2 * RESOLVERS);
 };

@@ -111,14 +111,16 @@ impl Kernel {
         let Some(listeners) = listeners.context("listening for a process")? else {
             return Ok(());
         };
-        let Listeners { netns, tcp, tcp6, dns_udp, dns_udp6 } = listeners;
+        let Listeners { netns, tcp, tcp6, dns, dns6 } = listeners;
         self.workers.listen(tcp, &Facts::Kernel(facts.clone()));
         self.workers.listen(tcp6, &Facts::Kernel(facts.clone()));
-        for socket in [Some(dns_udp), dns_udp6].into_iter().flatten() {
-            socket.set_nonblocking(true).context("listening for DNS")?;
-            let socket = tokio::net::UdpSocket::from_std(socket).context("listening for DNS")?;
-            let served = dns::serve_udp(socket, netns, facts.clone(), self.services.clone());
-            tokio::task::spawn_local(served);
+        for sockets in [dns, dns6] {
+            for (slot, socket) in (0..).zip(sockets) {
+                let socket =
+                    tokio::net::UdpSocket::from_std(socket).context("listening for DNS")?;
+                let at = dns::Inlet { netns, slot, facts: facts.clone() };
+                tokio::task::spawn_local(dns::serve_udp(socket, at, self.services.clone()));
+            }
         }
         Ok(())
     }

@@ -27,6 +27,16 @@ const REMEMBER_US: i64 = 3_600_000_000;
 const TTL: u32 = 30;
 const MESSAGE: usize = 65_535;
 
+/// A DNS socket's place.
+pub struct Inlet {
+    /// Cookie of its network namespace.
+    pub netns: u64,
+    /// Which of the namespace's DNS sockets it is.
+    pub slot: u32,
+    /// Says who asks.
+    pub facts: FactsReader,
+}
+
 /// Who asks, of which resolver.
 struct Asker {
     session: SessionId,
@@ -35,7 +45,7 @@ struct Asker {
 }
 
 /// Serves the datagrams of one network namespace for ever.
-pub async fn serve_udp(socket: UdpSocket, netns: u64, facts: FactsReader, services: Arc<Services>) {
+pub async fn serve_udp(socket: UdpSocket, inlet: Inlet, services: Arc<Services>) {
     let socket = Arc::new(socket);
     let mut datagram = vec![0u8; MESSAGE];
     loop {
@@ -46,7 +56,7 @@ pub async fn serve_udp(socket: UdpSocket, netns: u64, facts: FactsReader, servic
                 continue;
             }
         };
-        let found = facts.dns(netns, peer).ok().flatten();
+        let found = inlet.facts.dns(inlet.netns, inlet.slot, peer).ok().flatten();
         let session = found.as_ref().and_then(|facts| services.session(facts.binding));
         let (Some(found), Some(session)) = (found, session) else {
             let text = "refused a DNS query that nobody owns".to_owned();

@@ -246,7 +246,7 @@ impl Interceptor {
         for socket in listeners.tcp.iter().chain(&listeners.tcp6) {
             ours.insert(socket, 1, 0).map_err(failed)?;
         }
-        for socket in std::iter::once(&listeners.dns_udp).chain(&listeners.dns_udp6) {
+        for socket in listeners.dns.iter().chain(&listeners.dns6) {
             ours.insert(socket, 1, 0).map_err(failed)?;
         }
         Ok(())

@@ -34,13 +34,17 @@ impl FactsReader {
         }
     }
 
-    /// Who sent a datagram that the DNS socket of a network namespace received from `source`, and
-    /// to which resolver. `None` means that no binding did, or too long ago: don't answer.
+    /// Who sent a datagram that a DNS socket of a network namespace received from `source`, and to
+    /// which resolver. `None` means that no binding did, or too long ago: don't answer.
     ///
     /// The whole source is needed: two agents may use one port on different loopback addresses.
-    pub fn dns(&self, netns: u64, source: SocketAddr) -> Result<Option<FlowFacts>, InterceptError> {
-        let key =
-            AskerKey { netns, address: words(source), port: u32::from(source.port()), reserved: 0 };
+    pub fn dns(
+        &self,
+        netns: u64,
+        slot: u32,
+        source: SocketAddr,
+    ) -> Result<Option<FlowFacts>, InterceptError> {
+        let key = AskerKey { netns, address: words(source), port: u32::from(source.port()), slot };
         let meta = match self.0.askers.get(&key, 0) {
             Ok(meta) => meta,
             Err(MapError::KeyNotFound) => return Ok(None),

@@ -4,13 +4,16 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+const BPF_OBJ_PIN: libc::c_int = 6;
 const BPF_OBJ_GET: libc::c_int = 7;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+const BPF_LINK_CREATE: libc::c_int = 28;
 const LINK_TYPE_CGROUP: u32 = 3;
+const CGROUP_SETSOCKOPT: u32 = 22;
 
 #[repr(C)]
 #[derive(Default)]
@@ -18,6 +21,15 @@ struct ObjGet {
     pathname: u64,
     bpf_fd: u32,
     file_flags: u32,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct LinkCreate {
+    program: u32,
+    target: u32,
+    attach_type: u32,
+    flags: u32,
 }
 
 #[repr(C)]
@@ -45,13 +57,10 @@ struct LinkInfo {
 pub(super) fn link_cgroup(pin: &Path) -> io::Result<u64> {
     let path = CString::new(pin.as_os_str().as_bytes())?;
     let attributes = ObjGet { pathname: path.as_ptr() as u64, ..ObjGet::default() };
-    let fd = bpf(BPF_OBJ_GET, &attributes)?;
-    let fd = i32::try_from(fd).map_err(io::Error::other)?;
-    // SAFETY: the kernel has just opened this descriptor for us.
-    let link = unsafe { OwnedFd::from_raw_fd(fd) };
+    let link = owned(bpf(BPF_OBJ_GET, &attributes)?)?;
     let mut info = LinkInfo::default();
     let attributes = InfoByFd {
-        bpf_fd: u32::try_from(link.as_raw_fd()).map_err(io::Error::other)?,
+        bpf_fd: number(link.as_fd())?,
         info_len: size_of::<LinkInfo>() as u32,
         info: &raw mut info as u64,
     };
@@ -62,6 +71,37 @@ pub(super) fn link_cgroup(pin: &Path) -> io::Result<u64> {
         return Err(io::Error::other("not a cgroup link"));
     }
     Ok(info.cgroup)
+}
+
+/// Attaches a program for `setsockopt` to a cgroup.
+pub(super) fn attach_setsockopt(
+    program: BorrowedFd<'_>,
+    cgroup: BorrowedFd<'_>,
+) -> io::Result<OwnedFd> {
+    let attributes = LinkCreate {
+        program: number(program)?,
+        target: number(cgroup)?,
+        attach_type: CGROUP_SETSOCKOPT,
+        flags: 0,
+    };
+    owned(bpf(BPF_LINK_CREATE, &attributes)?)
+}
+
+/// Gives a link a name on a bpffs.
+pub(super) fn pin(link: BorrowedFd<'_>, pin: &Path) -> io::Result<()> {
+    let path = CString::new(pin.as_os_str().as_bytes())?;
+    let pathname = path.as_ptr() as u64;
+    bpf(BPF_OBJ_PIN, &ObjGet { pathname, bpf_fd: number(link)?, file_flags: 0 }).map(|_| ())
+}
+
+fn number(fd: BorrowedFd<'_>) -> io::Result<u32> {
+    u32::try_from(fd.as_raw_fd()).map_err(io::Error::other)
+}
+
+fn owned(fd: libc::c_long) -> io::Result<OwnedFd> {
+    let fd = i32::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just opened this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<libc::c_long> {

@@ -4,13 +4,13 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
 use nix::sched::{CloneFlags, setns};
 use socket2::{Domain, Protocol, Socket, Type};
-use weir_abi::Listener;
+use weir_abi::{Listener, RESOLVERS};
 
 use super::{InterceptError, kernel};
 
@@ -26,10 +26,11 @@ pub struct Listeners {
     pub tcp: Vec<TcpListener>,
     /// On `::1`, likewise; empty where the namespace has no IPv6.
     pub tcp6: Vec<TcpListener>,
-    /// DNS queries to IPv4 resolvers. Queries over TCP arrive at the TCP listeners as any flow.
-    pub dns_udp: UdpSocket,
-    /// DNS queries to IPv6 resolvers.
-    pub dns_udp6: Option<UdpSocket>,
+    /// DNS queries to IPv4 resolvers, one socket per slot: a client that asks several from one
+    /// socket is answered by each. Queries over TCP arrive at the TCP listeners as any flow.
+    pub dns: Vec<UdpSocket>,
+    /// DNS queries to IPv6 resolvers, likewise.
+    pub dns6: Vec<UdpSocket>,
 }
 
 impl Listeners {
@@ -39,15 +40,18 @@ impl Listeners {
             Some(socket) => socket.local_addr().map(|address| address.port()),
             None => Ok(0),
         };
-        let dns6 = match &self.dns_udp6 {
-            Some(socket) => socket.local_addr()?.port(),
-            None => 0,
+        let dns = |sockets: &[UdpSocket]| -> io::Result<[u16; RESOLVERS]> {
+            let mut ports = [0; RESOLVERS];
+            for (port, socket) in ports.iter_mut().zip(sockets) {
+                *port = socket.local_addr()?.port();
+            }
+            Ok(ports)
         };
         Ok(Listener {
             tcp4: tcp(&self.tcp)?,
             tcp6: tcp(&self.tcp6)?,
-            dns4: self.dns_udp.local_addr()?.port(),
-            dns6,
+            dns4: dns(&self.dns)?,
+            dns6: dns(&self.dns6)?,
         })
     }
 }
@@ -72,22 +76,32 @@ pub(super) fn open(
 }
 
 fn bind(workers: usize, is_known: &dyn Fn(u64) -> bool) -> io::Result<Option<Listeners>> {
-    let dns_udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let netns = kernel::netns_cookie(dns_udp.as_fd())?;
+    let dns = datagrams(IpAddr::from(Ipv4Addr::LOCALHOST))?;
+    let first = dns.first().ok_or_else(|| io::Error::other("no DNS socket"))?;
+    let netns = kernel::netns_cookie(first.as_fd())?;
     if is_known(netns) {
         return Ok(None);
     }
-    dns_udp.set_nonblocking(true)?;
     let tcp = streams(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), workers)?;
     // Without IPv6 in the namespace, IPv6 clients are sent to the IPv4 listener.
-    let dns_udp6 = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).ok();
-    let tcp6 = if let Some(socket) = &dns_udp6 {
-        socket.set_nonblocking(true)?;
-        streams(SocketAddr::from((Ipv6Addr::LOCALHOST, 0)), workers)?
-    } else {
+    let dns6 = datagrams(IpAddr::from(Ipv6Addr::LOCALHOST)).unwrap_or_default();
+    let tcp6 = if dns6.is_empty() {
         Vec::new()
+    } else {
+        streams(SocketAddr::from((Ipv6Addr::LOCALHOST, 0)), workers)?
     };
-    Ok(Some(Listeners { netns, tcp, tcp6, dns_udp, dns_udp6 }))
+    Ok(Some(Listeners { netns, tcp, tcp6, dns, dns6 }))
+}
+
+/// One DNS socket per slot.
+fn datagrams(address: IpAddr) -> io::Result<Vec<UdpSocket>> {
+    let mut sockets = Vec::with_capacity(RESOLVERS);
+    for _ in 0..RESOLVERS {
+        let socket = UdpSocket::bind((address, 0))?;
+        socket.set_nonblocking(true)?;
+        sockets.push(socket);
+    }
+    Ok(sockets)
 }
 
 /// One listener per worker; the first one chooses the port.

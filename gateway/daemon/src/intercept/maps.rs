@@ -6,12 +6,12 @@ use std::path::Path;
 use aya::Ebpf;
 use aya::maps::{HashMap, Map, MapData, MapError, MapInfo, RingBuf, SkStorage};
 use weir_abi::count::{COUNTS, Counters, REASONS};
-use weir_abi::{AskerKey, Denial, FlowKey, FlowMeta, Listener};
+use weir_abi::{AskerKey, Denial, FlowKey, FlowMeta, Listener, Owner, Resolvers};
 
 use super::InterceptError;
 
 /// Name, type, key size, value size and entries of each shared map.
-const SHAPES: [(&str, u32, usize, usize, usize); 8] = [
+const SHAPES: [(&str, u32, usize, usize, usize); 10] = [
     ("BIND", 1, 8, 4, weir_abi::BINDINGS),
     ("COUNTERS", 1, 8, size_of::<Counters>(), weir_abi::BINDINGS),
     ("LISTEN", 1, 8, size_of::<Listener>(), weir_abi::NAMESPACES),
@@ -20,6 +20,8 @@ const SHAPES: [(&str, u32, usize, usize, usize); 8] = [
     ("DENIALS", 27, 0, 0, weir_abi::DENIAL_BYTES),
     ("META", 24, 4, size_of::<FlowMeta>(), 0),
     ("OURS", 24, 4, 8, 0),
+    ("OWNER", 24, 4, size_of::<Owner>(), 0),
+    ("SLOTS", 24, 4, size_of::<Resolvers>(), 0),
 ];
 
 const _: () = assert!(size_of::<Denial>() == super::denials::BYTES);

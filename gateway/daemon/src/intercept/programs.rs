@@ -2,22 +2,28 @@
 
 use std::error::Error;
 use std::fs::File;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use aya::programs::links::FdLink;
-use aya::programs::{CgroupAttachMode, Program};
+use aya::programs::{CgroupAttachMode, CgroupSkbAttachType, Program};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 
-use super::{InterceptError, maps};
+use super::{InterceptError, kernel, maps};
 
 /// Built by `cargo xtask ebpf`; CI proves that it matches the source.
 static OBJECT: &[u8] = include_bytes_aligned!("weir.bpf.o");
 
 /// The programs of a binding, in the order in which they are attached: first what stops packets,
 /// last what lets connections through.
-pub(super) const BINDING: [&str; 11] = [
+pub(super) const BINDING: [&str; 16] = [
     "weir_egress",
+    INGRESS,
     "weir_create",
+    "weir_release",
+    OPTION,
+    "weir_bind4",
+    "weir_bind6",
     "weir_publish",
     "weir_recvmsg4",
     "weir_recvmsg6",
@@ -28,6 +34,11 @@ pub(super) const BINDING: [&str; 11] = [
     "weir_connect4",
     "weir_connect6",
 ];
+
+/// Packets that come in; a program does not say itself which way it looks.
+const INGRESS: &str = "weir_ingress";
+
+const OPTION: &str = "weir_option";
 
 /// The program of the gateway's own cgroup.
 const ACCEPT: &str = "weir_accept";
@@ -54,9 +65,13 @@ pub(super) fn attach_binding(
     pins: &Path,
 ) -> Result<(), InterceptError> {
     for name in BINDING {
+        let pin = pins.join(name);
+        if name == OPTION {
+            attach_option(ebpf, cgroup, &pin)?;
+            continue;
+        }
         let link = attach(ebpf, name, cgroup)?;
-        link.pin(pins.join(name))
-            .map_err(|error| InterceptError::ebpf(format!("pinning {name}"), error))?;
+        link.pin(pin).map_err(|error| InterceptError::ebpf(format!("pinning {name}"), error))?;
     }
     Ok(())
 }
@@ -64,11 +79,34 @@ pub(super) fn attach_binding(
 fn attach(ebpf: &mut Ebpf, name: &str, cgroup: &File) -> Result<FdLink, InterceptError> {
     let failed = |error| InterceptError::ebpf(format!("attaching {name}"), error);
     let program = ebpf.program_mut(name).ok_or_else(|| failed("no such program".into()))?;
-    link(program, cgroup).map_err(failed)
+    let direction = match name {
+        INGRESS => CgroupSkbAttachType::Ingress,
+        _ => CgroupSkbAttachType::Egress,
+    };
+    link(program, direction, cgroup).map_err(failed)
+}
+
+/// The library attaches this kind, but its links can't be pinned.
+fn attach_option(ebpf: &mut Ebpf, cgroup: &File, pin: &Path) -> Result<(), InterceptError> {
+    let what = format!("attaching {OPTION}");
+    let failed = |error: Box<dyn Error + Send + Sync>| InterceptError::ebpf(what.clone(), error);
+    let Some(Program::CgroupSockopt(program)) = ebpf.program_mut(OPTION) else {
+        return Err(failed("no such program".into()));
+    };
+    program.load().map_err(|error| failed(error.into()))?;
+    let program = program.fd().map_err(|error| failed(error.into()))?;
+    let link = kernel::attach_setsockopt(program.as_fd(), cgroup.as_fd());
+    let link = link.map_err(|error| failed(error.into()))?;
+    kernel::pin(link.as_fd(), pin)
+        .map_err(|error| InterceptError::ebpf(format!("pinning {OPTION}"), error))
 }
 
 /// `Single` is the mode without flags: the kernel makes links coexist by itself and refuses flags.
-fn link(program: &mut Program, cgroup: &File) -> Result<FdLink, Box<dyn Error + Send + Sync>> {
+fn link(
+    program: &mut Program,
+    direction: CgroupSkbAttachType,
+    cgroup: &File,
+) -> Result<FdLink, Box<dyn Error + Send + Sync>> {
     const MODE: CgroupAttachMode = CgroupAttachMode::Single;
     macro_rules! link {
         ($program:ident $(, $kind:expr)?) => {{
@@ -81,9 +119,7 @@ fn link(program: &mut Program, cgroup: &File) -> Result<FdLink, Box<dyn Error + 
         Program::CgroupSockAddr(program) => link!(program),
         Program::CgroupSock(program) => link!(program),
         Program::SockOps(program) => link!(program),
-        Program::CgroupSkb(program) => {
-            link!(program, aya::programs::CgroupSkbAttachType::Egress)
-        }
+        Program::CgroupSkb(program) => link!(program, direction),
         _ => Err("not a cgroup program".into()),
     }
 }

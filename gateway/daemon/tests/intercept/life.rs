@@ -95,7 +95,7 @@ fn a_leaf_without_all_its_programs_is_cleared() {
     first.enter(&bound, client.child.id()).unwrap();
     drop(first);
     let pins = std::path::Path::new("/sys/fs/bpf/weir").join(&options.instance);
-    let link = pins.join("v1/links/0000000000000009_half/weir_egress");
+    let link = pins.join("v2/links/0000000000000009_half/weir_egress");
     if std::fs::remove_file(link).is_err() {
         return client.go(); // another bpffs
     }

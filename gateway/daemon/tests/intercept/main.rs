@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod dns;
+mod escape;
 mod life;
+mod local;
 mod perimeter;
 mod redirect;
 mod rig;
