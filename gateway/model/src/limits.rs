@@ -42,6 +42,18 @@ pub const CONTROL_MS: u64 = 10_000;
 pub const CONTROL_ANSWER_MS: u64 = 120_000;
 /// Network namespaces whose listeners a worker has not taken up yet.
 pub const LISTENERS: usize = 1_024;
+/// A DNS query.
+pub const DNS_QUERY_BYTES: usize = 4 << 10;
+/// DNS queries that are being answered at a time.
+pub const DNS_QUERIES: usize = 1_024;
+/// The same of one session.
+pub const DNS_QUERIES_PER_SESSION: usize = 128;
+/// Waiting for a resolver.
+pub const DNS_MS: u64 = 5_000;
+/// Waiting for a client's next DNS query over TCP.
+pub const DNS_IDLE_MS: u64 = 10_000;
+/// Network namespaces that one binding's processes may have listeners in at a time.
+pub const NAMESPACES_PER_BINDING: usize = 32;
 /// Names that DNS taught us, per gateway.
 pub const NAMES: usize = 65_536;
 /// Holds that wait at a time, per session.

@@ -88,7 +88,7 @@ pub async fn begin(app: &Rc<App>, new: NewSession) -> anyhow::Result<Arc<Session
     let id = SessionId::from_parts(now_ms(), random());
     let binding = (random() as u64) >> 1;
     let leaf = format!("sess-{}", id.to_string().to_lowercase());
-    app.kernel.listen(new.leader)?;
+    app.kernel.listen(binding, new.leader)?;
     let bound = app.kernel.bind(binding, &leaf)?;
     let session = Arc::new(Session {
         id,
@@ -245,7 +245,7 @@ async fn take_up(app: &Rc<App>, bound: &Bound) -> anyhow::Result<SessionId> {
     let kept = app.sessions.read(bound.id).context("reading the session")?;
     anyhow::ensure!(kept.identity.expires_us > now_us(), "its token has expired");
     let member = members(&bound.path).first().copied().context("no process is left in it")?;
-    app.kernel.listen(member)?;
+    app.kernel.listen(bound.id, member)?;
     insert(
         app,
         Arc::new(Session {

@@ -10,6 +10,7 @@ use weir_mask::Masker;
 use weir_model::{Effect, Identity, Operation, Resource, ResourceKind, SessionId, Target};
 use weir_policy::PolicySet;
 
+use super::dns::Load;
 use super::names::LearntNames;
 use crate::approval::Queue;
 use crate::config::{ColumnRule, TargetConfig};
@@ -70,6 +71,8 @@ pub struct Services {
     pub sessions: RwLock<HashMap<u64, Arc<Session>>>,
     /// Names that DNS taught.
     pub names: LearntNames,
+    /// DNS queries that are being answered.
+    pub dns: Load,
     /// Hides values.
     pub masker: Masker,
     /// Signs certificates towards clients.
@@ -99,6 +102,7 @@ impl Services {
             approvals,
             sessions: RwLock::default(),
             names: LearntNames::default(),
+            dns: Load::default(),
             masker,
             authority,
             cancels: CancelKeys::default(),

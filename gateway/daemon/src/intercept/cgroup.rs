@@ -1,5 +1,6 @@
 //! The unified cgroup hierarchy: where it is mounted, where the gateway sits, leaves and their end.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -145,6 +146,17 @@ pub(super) fn children(directory: &Path) -> Result<Vec<PathBuf>, InterceptError>
         }
     }
     Ok(children)
+}
+
+/// The network namespaces that processes of a cgroup and of those below it are in.
+pub(super) fn namespaces(directory: &Path) -> BTreeSet<u64> {
+    let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+    let inode = |pid: &str| fs::metadata(format!("/proc/{pid}/ns/net")).ok();
+    let mut found: BTreeSet<u64> = text.lines().filter_map(inode).map(|ns| ns.ino()).collect();
+    for child in children(directory).unwrap_or_default() {
+        found.extend(namespaces(&child));
+    }
+    found
 }
 
 #[cfg(test)]

@@ -1,9 +1,14 @@
 //! The stream of refusals: bounded by its ring; what does not fit is counted as `events_lost`.
 
+#![allow(unsafe_code)]
+
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use aya::maps::{MapData, RingBuf};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use weir_abi::Reason;
 
 use super::facts::socket_address;
@@ -42,6 +47,14 @@ impl std::fmt::Debug for Denials {
 impl Denials {
     pub(super) fn new(ring: RingBuf<MapData>) -> Self {
         Self(ring)
+    }
+
+    /// Watched by the current runtime: it is readable when there is one. The kernel tells of the
+    /// first only until all are read.
+    pub fn watched(self) -> io::Result<AsyncFd<Self>> {
+        // SAFETY: the descriptor is the ring's, which lives as long as `self` and is never replaced.
+        let watched = unsafe { AsyncFd::register_with_interest(self, Interest::READABLE) };
+        watched.map_err(|error| io::Error::other(error.to_string()))
     }
 
     /// The next refusal, if there is one already.

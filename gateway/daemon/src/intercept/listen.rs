@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use nix::sched::{CloneFlags, setns};
@@ -56,32 +57,53 @@ impl Listeners {
     }
 }
 
+/// A process's network namespace.
+pub(super) enum Found {
+    /// One without listeners so far, and its number in `/proc/PID/ns/net`.
+    New(Listeners, u64),
+    /// One that has them.
+    Known(u64),
+}
+
 /// Opens listeners in the network namespace of a process, unless `is_known` knows its cookie.
+/// `expected` is the cookie that it must have.
 pub(super) fn open(
     pid: u32,
     workers: usize,
+    expected: Option<u64>,
     is_known: impl Fn(u64) -> bool + Sync,
-) -> Result<Option<Listeners>, InterceptError> {
+) -> Result<Found, InterceptError> {
     let path = PathBuf::from(format!("/proc/{pid}/ns/net"));
-    let namespace =
-        File::open(&path).map_err(|error| InterceptError::io("opening", &path, error))?;
+    let opening = |error| InterceptError::io("opening", &path, error);
+    let namespace = File::open(&path).map_err(opening)?;
+    let inode = namespace.metadata().map_err(opening)?.ino();
     let bound = std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?;
-            bind(workers, &is_known)
+            let dns = datagrams(IpAddr::from(Ipv4Addr::LOCALHOST))?;
+            let first = dns.first().ok_or_else(|| io::Error::other("no DNS socket"))?;
+            let netns = kernel::netns_cookie(first.as_fd())?;
+            if expected.is_some_and(|expected| expected != netns) {
+                return Err(io::Error::other("the process has gone to another one"));
+            }
+            if is_known(netns) {
+                return Ok(Found::Known(netns));
+            }
+            Ok(Found::New(bind(workers, netns, dns)?, inode))
         });
         thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread died")))
     });
     bound.map_err(|error| InterceptError::io("listening in the namespace", &path, error))
 }
 
-fn bind(workers: usize, is_known: &dyn Fn(u64) -> bool) -> io::Result<Option<Listeners>> {
-    let dns = datagrams(IpAddr::from(Ipv4Addr::LOCALHOST))?;
-    let first = dns.first().ok_or_else(|| io::Error::other("no DNS socket"))?;
-    let netns = kernel::netns_cookie(first.as_fd())?;
-    if is_known(netns) {
-        return Ok(None);
-    }
+/// The cookie of this thread's network namespace.
+pub(super) fn own() -> Result<u64, InterceptError> {
+    let cookie = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|socket| kernel::netns_cookie(socket.as_fd()));
+    cookie.map_err(|source| InterceptError::Kernel { what: "finding the own namespace", source })
+}
+
+fn bind(workers: usize, netns: u64, dns: Vec<UdpSocket>) -> io::Result<Listeners> {
     let tcp = streams(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), workers)?;
     // Without IPv6 in the namespace, IPv6 clients are sent to the IPv4 listener.
     let dns6 = datagrams(IpAddr::from(Ipv6Addr::LOCALHOST)).unwrap_or_default();
@@ -90,7 +112,7 @@ fn bind(workers: usize, is_known: &dyn Fn(u64) -> bool) -> io::Result<Option<Lis
     } else {
         streams(SocketAddr::from((Ipv6Addr::LOCALHOST, 0)), workers)?
     };
-    Ok(Some(Listeners { netns, tcp, tcp6, dns, dns6 }))
+    Ok(Listeners { netns, tcp, tcp6, dns, dns6 })
 }
 
 /// One DNS socket per slot.

@@ -33,6 +33,8 @@ mod listen;
 #[cfg(target_os = "linux")]
 mod maps;
 #[cfg(target_os = "linux")]
+mod namespaces;
+#[cfg(target_os = "linux")]
 mod programs;
 
 #[cfg(target_os = "linux")]
@@ -74,6 +76,16 @@ pub struct Bound {
     pub path: PathBuf,
     /// The cgroup's path below the cgroup v2 mount, as in `/proc/PID/cgroup`.
     pub cgroup: String,
+}
+
+/// What came of asking for listeners.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+pub struct Served {
+    /// Those that were opened, unless there were some already.
+    pub opened: Option<Listeners>,
+    /// Namespaces whose listeners are to be closed: nobody needs them any more.
+    pub closed: Vec<u64>,
 }
 
 /// Who opened a flow, as the kernel saw it at connect.
@@ -161,6 +173,9 @@ pub enum InterceptError {
         /// Where it should be.
         wanted: String,
     },
+    /// A binding's processes are in more network namespaces than one may have.
+    #[error("binding {0} has processes in too many network namespaces")]
+    Namespaces(u64),
     /// Processes outlived `cgroup.kill`.
     #[error("ending binding {0}: its processes do not exit, it stays attached and revoked")]
     StillPopulated(u64),
