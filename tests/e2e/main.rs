@@ -1,6 +1,8 @@
 //! End to end: the whole gateway, real eBPF, real servers, unmodified clients. One file a behaviour.
 
 mod cancel;
+mod container;
+mod dns;
 mod drivers;
 mod evade;
 mod faults;

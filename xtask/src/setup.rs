@@ -25,6 +25,8 @@ pub enum Part {
     Build,
     /// PostgreSQL and what the demo uses beside it.
     Postgres,
+    /// Resolvers, their clients and a container runtime.
+    Network,
     /// DuckDB, PostgreSQL 18 and Python's drivers, in target/venv.
     Python,
     /// An OpenID provider and node-postgres.
@@ -40,7 +42,8 @@ pub enum Part {
 }
 
 /// What tests need.
-const TEST: [Part; 5] = [Part::Build, Part::Postgres, Part::Python, Part::Node, Part::Java];
+const TEST: [Part; 6] =
+    [Part::Build, Part::Postgres, Part::Network, Part::Python, Part::Node, Part::Java];
 
 /// Runs the task.
 pub fn run(args: &Args) -> Result<()> {
@@ -72,6 +75,7 @@ fn one(part: Part) -> Result<()> {
         Part::Postgres => {
             apt(&["postgresql", "postgresql-contrib", "openssl", "util-linux", "iproute2"])
         }
+        Part::Network => apt(&["bind9-dnsutils", "dnsmasq-base", "mptcpize", "runc"]),
         Part::Python => python(),
         Part::Node => node(),
         Part::Java => java(),

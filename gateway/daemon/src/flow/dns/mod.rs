@@ -174,9 +174,11 @@ async fn answer(services: &Services, asker: &Asker, query: &[u8], tcp: bool) -> 
             }
             question.deliver(reply, tcp)
         }
+        // A resolver that is dead stays so: the client has its own patience, and the next one to
+        // ask. Some give up at a SERVFAIL.
         Err(error) => {
             tracing::debug!(%error, resolver = %asker.resolver, "forwarding a DNS query");
-            question.refusal(ResponseCode::ServFail)
+            None
         }
     }
 }
