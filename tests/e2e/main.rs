@@ -5,6 +5,7 @@ mod container;
 mod dns;
 mod drivers;
 mod evade;
+mod fallback;
 mod faults;
 mod hold;
 mod identity;

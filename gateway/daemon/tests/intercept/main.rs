@@ -7,6 +7,7 @@ mod dns;
 mod escape;
 mod life;
 mod local;
+mod namespace;
 mod perimeter;
 mod redirect;
 mod rig;
