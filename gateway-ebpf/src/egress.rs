@@ -151,7 +151,8 @@ fn ask(
     if resolvers.is_null() {
         return Err(Reason::NoStorage);
     }
-    let server = behind(resolvers, packet.destination_port).ok_or(Reason::PacketRoute)?;
+    let server = behind(resolvers, &packet.destination, packet.destination_port)
+        .ok_or(Reason::PacketRoute)?;
     let port = u32::from(packet.source_port);
     let key = AskerKey { netns, address: packet.source, port, slot };
     // SAFETY: both storages were checked.

@@ -53,8 +53,11 @@ pub fn listening(context: *mut bpf_sock_addr, protocol: u8, at: &Address, port: 
 #[inline(always)]
 pub fn is_on_loopback(socket: *mut bpf_sock) -> bool {
     let (four, six) = (read!(socket.src_ip4), words!(socket.src_ip6));
-    let free = four == 0 && address::is_any(&six);
-    free || address::is_loopback(&address::v4(four)) || address::is_loopback(&six)
+    // A socket that is bound to an IPv6 address has 127.0.0.6 as its IPv4 address.
+    if address::is_any(&six) {
+        return four == 0 || address::is_loopback(&address::v4(four));
+    }
+    address::is_loopback(&six)
 }
 
 type End<'a> = (&'a Address, u16);

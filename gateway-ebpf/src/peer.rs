@@ -46,7 +46,7 @@ fn original(context: *mut bpf_sock_addr, peer: &Address) -> Option<(Address, u16
         if resolvers.is_null() {
             return None;
         }
-        return Some((behind(resolvers, port)?, DNS_PORT));
+        return Some((behind(resolvers, peer, port)?, DNS_PORT));
     }
     let meta = meta(socket);
     // SAFETY: read after the check for null.

@@ -51,16 +51,16 @@ pub fn slot(
     Err(Reason::ListenerGone)
 }
 
-/// The resolver for which a DNS listener stands on this socket.
+/// The resolver for which a DNS listener stands on this socket. The two families may use one port.
 #[inline(always)]
-pub fn behind(resolvers: *const Resolvers, port: u16) -> Option<Address> {
+pub fn behind(resolvers: *const Resolvers, listener: &Address, port: u16) -> Option<Address> {
+    let v4 = address::is_mapped(listener);
     let mut index = 0;
     while index < RESOLVERS {
         // SAFETY: callers pass live storage, and the index is within its arrays.
-        let (address, known) =
-            unsafe { ((*resolvers).address[index], (*resolvers).port[index]) };
-        if known == port && port != 0 {
-            return Some(address);
+        let (server, known) = unsafe { ((*resolvers).address[index], (*resolvers).port[index]) };
+        if known == port && port != 0 && address::is_mapped(&server) == v4 {
+            return Some(server);
         }
         index += 1;
     }
