@@ -133,7 +133,7 @@ fn a_container_without_a_network_uses_the_database_through_weir() {
     assert!(denied(&gateway) >= 1);
     let rows = gateway.duckdb("select verdict, count(*) n from exchanges group by verdict");
     assert!(rows.iter().any(|row| row["verdict"] == "allow"), "{rows:#?}");
-    // Each container is a namespace more; when all of a session's are used up, deserted ones go.
+    // Each container is a namespace more.
     for _ in 0..3 {
         let output = contain(&gateway, &session, network.clone(), &script(&gateway.host));
         check(&gateway, &session, &output, "lo");
