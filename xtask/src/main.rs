@@ -8,6 +8,7 @@ mod shell;
 mod stage;
 mod test;
 mod tidy;
+mod vm;
 
 use clap::{Parser, Subcommand};
 
@@ -37,6 +38,8 @@ enum Task {
     },
     /// Measure what Weir costs, beside direct connections and other proxies.
     Bench(bench::Args),
+    /// Run the eBPF suites on other kernels, in machines that QEMU emulates.
+    Vm(vm::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -47,5 +50,6 @@ fn main() -> anyhow::Result<()> {
         Task::Tidy => tidy::run(),
         Task::Ebpf { check } => ebpf::run(check),
         Task::Bench(args) => bench::run(&args),
+        Task::Vm(args) => vm::run(&args),
     }
 }

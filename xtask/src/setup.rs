@@ -13,7 +13,7 @@ const DENY_VERSION: &str = "0.20.2";
 /// Arguments of `setup`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only these parts (default: all but eBPF and deny, which CI alone needs).
+    /// Only these parts (default: all but proxies, eBPF, deny and vm, which not every test needs).
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
 }
@@ -37,6 +37,8 @@ pub enum Part {
     Ebpf,
     /// `cargo deny`.
     Deny,
+    /// QEMU, and what unpacks kernels and makes their first file system.
+    Vm,
 }
 
 /// What tests need.
@@ -78,6 +80,9 @@ fn one(part: Part) -> Result<()> {
         Part::Proxies => apt(&["pgbouncer", "haproxy", "util-linux"]),
         Part::Ebpf => ebpf::run(true),
         Part::Deny => deny(),
+        Part::Vm => {
+            apt(&["qemu-system-x86", "busybox-static", "kmod", "xz-utils", "iproute2", "python3"])
+        }
     }
 }
 

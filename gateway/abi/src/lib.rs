@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod count;
+pub mod lsm;
 pub mod packet;
 pub mod socket;
 

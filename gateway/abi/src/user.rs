@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use crate::count::Counters;
+use crate::lsm::{LsmRefusal, Scope};
 use crate::{AskerKey, FlowKey, FlowMeta, Listener};
 
 // SAFETY: all of them are `repr(C)`, have integers and arrays of integers only, no padding (asserted
@@ -16,10 +17,16 @@ unsafe impl aya::Pod for AskerKey {}
 unsafe impl aya::Pod for Listener {}
 // SAFETY: as above.
 unsafe impl aya::Pod for Counters {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Scope {}
+// SAFETY: as above.
+unsafe impl aya::Pod for LsmRefusal {}
 
 const _: () = {
     assert!(size_of::<FlowMeta>() == 5 * 8 + 4 * 4 + 16 + 2 * 2 + 1 + 3 + 16);
     assert!(size_of::<FlowKey>() == 8 + 16 + 16 + 2 + 2 + 4);
     assert!(size_of::<AskerKey>() == 8 + 16 + 4 + 4);
     assert!(size_of::<Listener>() == 8);
+    assert!(size_of::<Scope>() == 8 + 3 * 4 + 19 * 4);
+    assert!(size_of::<LsmRefusal>() == 2 * 8 + 4 * 4);
 };

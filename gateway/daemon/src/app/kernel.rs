@@ -8,11 +8,12 @@ use anyhow::Context as _;
 use weir_model::entry::Event;
 
 use super::workers::Workers;
-use super::{App, explicit, note};
+use super::{App, explicit, lsm, note};
 use crate::config::{Config, Mode};
 use crate::flow::accept::Facts;
 use crate::flow::dns;
 use crate::flow::services::{Services, now_us};
+use crate::intercept::lsm::Refusals;
 use crate::intercept::{
     Bound, Denials, Explicit, FactsReader, Interceptor, Listeners, Options, Reason,
 };
@@ -45,10 +46,11 @@ impl Kernel {
     ) -> anyhow::Result<Self> {
         let way = match config.gateway.mode {
             Mode::Ebpf => {
-                let interceptor = Interceptor::start(&Options {
+                let mut interceptor = Interceptor::start(&Options {
                     instance: config.gateway.instance.clone(),
                     bpffs: config.gateway.bpffs.clone(),
                 })?;
+                lsm::prepare(&mut interceptor, &config.gateway)?;
                 let facts = interceptor.facts();
                 Way::Kernel { interceptor: Arc::new(Mutex::new(interceptor)), facts }
             }
@@ -66,6 +68,22 @@ impl Kernel {
             Way::Kernel { interceptor, .. } => lock(interceptor).tier(),
             Way::Explicit(_) => "explicit: not enforced",
         }
+    }
+
+    /// What the LSM programs do or why there are none.
+    pub fn lsm(&self) -> String {
+        match &self.way {
+            Way::Kernel { interceptor, .. } => lock(interceptor).lsm().to_string(),
+            Way::Explicit(_) => "explicit mode".to_owned(),
+        }
+    }
+
+    /// What the LSM programs have refused, once, and the bindings by their leaves, each time.
+    pub fn refusals(&self) -> Option<(Refusals, impl Fn() -> BTreeMap<u64, u64> + use<>)> {
+        let Way::Kernel { interceptor, .. } = &self.way else { return None };
+        let refusals = lock(interceptor).refusals()?;
+        let interceptor = interceptor.clone();
+        Some((refusals, move || lock(&interceptor).leaves()))
     }
 
     /// Whether agents can't get around Weir.

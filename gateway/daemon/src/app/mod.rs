@@ -4,6 +4,7 @@ pub mod control;
 pub mod explicit;
 pub mod kernel;
 pub mod keys;
+pub mod lsm;
 pub mod sessions;
 pub mod workers;
 
@@ -88,6 +89,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     sessions::resume(&app).await;
     control::listen(&app).context("opening the control socket")?;
     kernel::watch_denials(&app);
+    lsm::watch(&app);
     sessions::watch(&app);
     tokio::task::spawn_local(heartbeat(app.clone()));
     tokio::task::spawn_local(refresh_keys(app.clone()));
@@ -107,6 +109,7 @@ fn started(app: &App, policy_hash: &str, recovery: &str) -> Event {
     let event = Event::info(now_us(), "gateway.started", text)
         .with("version", env!("CARGO_PKG_VERSION"))
         .with("tier", app.kernel.tier())
+        .with("lsm", app.kernel.lsm())
         .with("policy", policy_hash)
         .with("recovery", recovery);
     if app.config.gateway.mode == Mode::Explicit { event.warning() } else { event }

@@ -13,6 +13,7 @@ use super::{InterceptError, Options};
 
 const USUAL: &str = "/sys/fs/bpf";
 const OURS: &str = "/run/weir/bpf";
+const LSM: &str = "lsm";
 
 /// The pins of one instance, locked while the gateway runs.
 #[derive(Debug)]
@@ -52,6 +53,11 @@ impl Pins {
         self.root.join("links")
     }
 
+    /// The links of the LSM programs.
+    pub(super) fn lsm(&self) -> PathBuf {
+        self.root.join(LSM)
+    }
+
     /// The links of a binding. bpffs has no files, so the name carries all there is to know.
     pub(super) fn binding(&self, id: u64, name: &str) -> PathBuf {
         self.links().join(format!("{id:016x}_{name}"))
@@ -74,6 +80,15 @@ impl Pins {
             None => Ok(()),
         }
     }
+}
+
+/// Where an instance has its LSM programs' links, if it has some; nothing is made or mounted.
+pub(super) fn lsm_of(options: &Options) -> Option<PathBuf> {
+    let instance = super::checked(&options.instance).ok()?;
+    let own = options.bpffs.clone();
+    let places = own.map_or_else(|| vec![USUAL.into(), OURS.into()], |own| vec![own]);
+    let below = format!("weir/{instance}/v{}/{LSM}", weir_abi::VERSION);
+    places.into_iter().map(|place: PathBuf| place.join(&below)).find(|lsm| lsm.is_dir())
 }
 
 fn parse(name: &str) -> Option<(u64, String)> {

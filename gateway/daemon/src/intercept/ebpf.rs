@@ -9,6 +9,7 @@ use weir_abi::{ACTIVE, REVOKED};
 
 use super::bpffs::Pins;
 use super::cgroup::{self, Hierarchy};
+use super::lsm::{self, Lsm, LsmStatus};
 use super::maps::{self, Facts, Maps};
 use super::{Bound, Denials, FactsReader, InterceptError, Listeners, Options};
 use super::{bpffs, kernel, listen, programs};
@@ -28,6 +29,7 @@ pub struct Interceptor {
     bindings: BTreeMap<u64, Bound>,
     adopted: Vec<Bound>,
     namespaces: BTreeSet<u64>,
+    lsm: Lsm,
     _accept: FdLink,
 }
 
@@ -59,6 +61,7 @@ impl Interceptor {
         let denials = Some(Denials::new(maps::denials(&mut ebpf)?));
 
         cgroup::ensure(&slice)?;
+        let lsm = Lsm::start(pins.lsm(), &slice, cgroup::depth(&slice_name));
         let mut interceptor = Self {
             pins,
             slice,
@@ -70,6 +73,7 @@ impl Interceptor {
             bindings: BTreeMap::new(),
             adopted: Vec::new(),
             namespaces: BTreeSet::new(),
+            lsm,
             _accept: accept,
         };
         interceptor.adopt()?;
@@ -184,9 +188,36 @@ impl Interceptor {
         self.denials.take()
     }
 
-    /// How much is enforced: cgroup programs only.
+    /// How much is enforced: cgroup programs, and LSM programs where the kernel has them.
     pub fn tier(&self) -> &'static str {
-        "T1"
+        if self.lsm.status().available { "T3" } else { "T1" }
+    }
+
+    /// What there is of the LSM programs, and why not more.
+    pub fn lsm(&self) -> &LsmStatus {
+        self.lsm.status()
+    }
+
+    /// Lets bound processes connect to Unix sockets of others, by the names that those have bound;
+    /// `@` begins abstract ones.
+    pub fn allow_unix(&mut self, names: &[String]) -> Result<(), InterceptError> {
+        self.lsm.allow(names)
+    }
+
+    /// The stream of what LSM programs refused; only the first call has it.
+    pub fn refusals(&mut self) -> Option<lsm::Refusals> {
+        self.lsm.refusals()
+    }
+
+    /// How often each LSM program has refused something.
+    pub fn refused(&self) -> BTreeMap<&'static str, u64> {
+        self.lsm.counts()
+    }
+
+    /// The bindings by the cgroup ids of their leaves.
+    pub fn leaves(&self) -> BTreeMap<u64, u64> {
+        let leaf = |bound: &Bound| Some((cgroup::id(&bound.path).ok()?, bound.id));
+        self.bindings.values().filter_map(leaf).collect()
     }
 
     /// Whether a path as in `/proc/PID/cgroup` lies in the slice, bound or not.
@@ -209,6 +240,7 @@ impl Interceptor {
         if let Some(root) = self.slice.parent() {
             leave_own(root, &self.own_name);
         }
+        self.lsm.retire()?;
         cgroup::remove(&self.slice)?;
         self.pins.remove()
     }

@@ -64,6 +64,15 @@ pub(super) fn link_cgroup(pin: &Path) -> io::Result<u64> {
     Ok(info.cgroup)
 }
 
+/// What the kernel says to a command of bpf(2) that it does not know.
+pub(super) fn bpf_command(command: u32) -> io::Error {
+    let nothing = ObjGet::default();
+    match bpf(libc::c_int::from_ne_bytes(command.to_ne_bytes()), &nothing) {
+        Err(error) => error,
+        Ok(_) => io::Error::other("it knows it"),
+    }
+}
+
 fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<libc::c_long> {
     // SAFETY: the attributes are a prefix of `union bpf_attr` of the size that is passed, and the
     // memory they point to outlives the call.

@@ -35,6 +35,8 @@ const ACCEPT: &str = "weir_accept";
 /// An instance of the object whose programs belong to one binding; zero for the gateway's own.
 pub(super) fn load(binding: u64, maps: &Path) -> Result<Ebpf, InterceptError> {
     let mut loader = EbpfLoader::new();
+    // Nothing in the object is relocated to the kernel's types, which take long to read.
+    loader.btf(None);
     loader.override_global("BINDING", &binding, true);
     for name in maps::names() {
         loader.map_pin_path(name, maps.join(name));
