@@ -311,9 +311,10 @@ fn a_new_gateway_that_dies_leaves_nobody_who_serves_unrecorded() {
     assert!(agent.ask("new select 3").starts_with("failed"), "cut off until a gateway is back");
     gateway.spawn();
     assert_eq!(agent.ask("new select 4"), "4");
-    let rows = gateway.duckdb("select statement from exchanges order by asked_at");
-    let statements: Vec<&str> = rows.iter().filter_map(|row| row["statement"].as_str()).collect();
-    assert_eq!(statements, ["select 1", "select 4"]);
+    let rows = gateway.duckdb("select statement, subject from exchanges order by asked_at");
+    let told: Vec<_> = rows.iter().map(|row| (&row["statement"], &row["subject"])).collect();
+    let (first, last) = (Value::from("select 1"), Value::from("select 4"));
+    assert_eq!(told, [(&first, &"alice".into()), (&last, &"alice".into())]);
 }
 
 #[test]

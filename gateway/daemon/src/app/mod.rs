@@ -117,7 +117,7 @@ async fn serve(config: Config, upgrade: bool) -> anyhow::Result<()> {
         services,
     });
     note(&app, started(&app, &policy_hash, &format!("{recovery:?}"), upgrade)).await;
-    sessions::resume(&app).await;
+    sessions::resume(&app, upgrade).await;
     match taken {
         Some(taken) => succeed(&app, taken)?,
         None => app.control.serve(&app, None, Vec::new()).context("opening the control socket")?,

@@ -120,23 +120,7 @@ async fn settle_in(
     bound: &Bound,
     leaf: &str,
 ) -> anyhow::Result<()> {
-    let opened = SessionOpened {
-        session: session.id,
-        at_us: session.opened_us,
-        identity: session.identity.clone(),
-        host: app.services.host.to_string(),
-        cgroup: bound.cgroup.clone(),
-        command: session.command.clone(),
-        uid: session.uid,
-    };
-    let entry = Entry::SessionOpened(opened);
-    let class = app.services.live().class;
-    app.services
-        .recorder
-        .append(class, &[(&entry, &[])])
-        .await
-        .map(drop)
-        .context("recording a session")?;
+    record_opened(app, session, bound).await?;
     app.sessions.keep(&Kept {
         session: session.id,
         binding: session.binding,
@@ -150,6 +134,21 @@ async fn settle_in(
     insert(app, session.clone());
     app.kernel.enter(bound, session.leader)?;
     Ok(())
+}
+
+async fn record_opened(app: &App, session: &Session, bound: &Bound) -> anyhow::Result<()> {
+    let entry = Entry::SessionOpened(SessionOpened {
+        session: session.id,
+        at_us: session.opened_us,
+        identity: session.identity.clone(),
+        host: app.services.host.to_string(),
+        cgroup: bound.cgroup.clone(),
+        command: session.command.clone(),
+        uid: session.uid,
+    });
+    let class = app.services.live().class;
+    let recorded = app.services.recorder.append(class, &[(&entry, &[])]).await;
+    recorded.map(drop).context("recording a session")
 }
 
 fn insert(app: &App, session: Arc<Session>) {
@@ -254,10 +253,11 @@ fn is_deserted(cgroup: &Path) -> bool {
     events.lines().any(|line| line == "populated 0")
 }
 
-/// Takes up the sessions of a gateway that was killed: their processes still run, cut off.
-pub async fn resume(app: &Rc<App>) {
+/// Takes up the sessions of a gateway that was killed, whose processes still run, cut off; or of one
+/// that hands over, in the same life of the record.
+pub async fn resume(app: &Rc<App>, same_life: bool) {
     for bound in app.kernel.adopted() {
-        let resumed = take_up(app, &bound).await;
+        let resumed = take_up(app, &bound, same_life).await;
         let event = match &resumed {
             Ok(session) => {
                 let text = "a session goes on after a restart of the gateway".to_owned();
@@ -277,27 +277,29 @@ pub async fn resume(app: &Rc<App>) {
     }
 }
 
-async fn take_up(app: &Rc<App>, bound: &Bound) -> anyhow::Result<SessionId> {
+async fn take_up(app: &Rc<App>, bound: &Bound, same_life: bool) -> anyhow::Result<SessionId> {
     let kept = app.sessions.read(bound.id).context("reading the session")?;
     anyhow::ensure!(kept.identity.expires_us > now_us(), "its token has expired");
     let member = members(&bound.path).first().copied().context("no process is left in it")?;
     app.kernel.listen(member)?;
-    insert(
-        app,
-        Arc::new(Session {
-            id: kept.session,
-            binding: kept.binding,
-            identity: Arc::new(kept.identity),
-            uid: kept.uid,
-            leader: kept.leader,
-            command: kept.command,
-            cgroup: bound.path.clone(),
-            opened_us: kept.opened_us,
-            ended: watch::channel(None).0,
-            asked: AtomicU64::new(0),
-            flows: AtomicU64::new(0),
-        }),
-    );
+    let session = Arc::new(Session {
+        id: kept.session,
+        binding: kept.binding,
+        identity: Arc::new(kept.identity),
+        uid: kept.uid,
+        leader: kept.leader,
+        command: kept.command,
+        cgroup: bound.path.clone(),
+        opened_us: kept.opened_us,
+        ended: watch::channel(None).0,
+        asked: AtomicU64::new(0),
+        flows: AtomicU64::new(0),
+    });
+    // With its life the record has closed what was open; who is behind later rows is said again.
+    if !same_life {
+        record_opened(app, &session, bound).await?;
+    }
+    insert(app, session);
     Ok(kept.session)
 }
 
