@@ -113,6 +113,11 @@ fn names_of_targets_resolve_and_others_do_not() {
 fn the_proxys_own_port_serves_nobody_who_is_not_redirected() {
     let gateway = Gateway::start(&Setup::default());
     gateway.agent().psql("select 1").ok();
+    // The canary listens too while it tries, and would take a visitor for a way around.
+    wait_for("the canary", std::time::Duration::from_secs(20), || {
+        let rows = gateway.duckdb("select kind from events where kind like '%canary%'");
+        (!rows.is_empty()).then_some(())
+    });
     let listening = std::process::Command::new("ss").args(["-Hltnp"]).output().expect("ss");
     let listening = String::from_utf8_lossy(&listening.stdout).into_owned();
     let pid = format!("pid={},", gateway.pid());
