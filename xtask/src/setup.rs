@@ -44,6 +44,10 @@ pub enum Part {
 /// What tests need.
 const TEST: [Part; 5] = [Part::Build, Part::Postgres, Part::Python, Part::Node, Part::Java];
 
+/// What machines need; Ruby reads the Vagrantfile.
+const MACHINES: [&str; 7] =
+    ["qemu-system-x86", "busybox-static", "kmod", "xz-utils", "iproute2", "python3", "ruby"];
+
 /// Runs the task.
 pub fn run(args: &Args) -> Result<()> {
     install(if args.only.is_empty() { &TEST } else { &args.only })
@@ -80,9 +84,7 @@ fn one(part: Part) -> Result<()> {
         Part::Proxies => apt(&["pgbouncer", "haproxy", "util-linux"]),
         Part::Ebpf => ebpf::run(true),
         Part::Deny => deny(),
-        Part::Vm => {
-            apt(&["qemu-system-x86", "busybox-static", "kmod", "xz-utils", "iproute2", "python3"])
-        }
+        Part::Vm => apt(&MACHINES),
     }
 }
 

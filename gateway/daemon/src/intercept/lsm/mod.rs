@@ -45,9 +45,10 @@ impl Lsm {
 
     /// Lets bound processes connect to Unix sockets of others, by name; `@` begins abstract ones.
     pub(super) fn allow(&mut self, names: &[String]) -> Result<(), InterceptError> {
+        let key = |name: &String| peer_name(name).ok_or_else(|| InterceptError::Peer(name.clone()));
+        let keys = names.iter().map(key).collect::<Result<Vec<_>, _>>()?;
         let Some(maps) = &mut self.maps else { return Ok(()) };
-        for name in names {
-            let key = peer_name(name).ok_or_else(|| InterceptError::Peer(name.clone()))?;
+        for key in keys {
             let failed = |error| InterceptError::ebpf("allowing a Unix socket", error);
             maps.allowed.insert(key, 1, 0).map_err(failed)?;
         }
@@ -98,9 +99,13 @@ fn attach(pins: &Path, slice: &Path, level: u32, status: &mut LsmStatus) -> Resu
     if kernel::answers(slice) {
         return Ok(maps);
     }
-    let _ = programs::detach(pins);
-    let never = "the programs are attached and never called: add bpf to lsm= on the command line";
-    Err(if status.reason.is_empty() { never.to_owned() } else { status.reason.clone() })
+    if !status.reason.is_empty() {
+        // Programs of an earlier gateway may still be in the places that these did not get to.
+        return Err(status.reason.clone());
+    }
+    let _ = bpffs::unpin(pins);
+    Err("the programs are attached and never called: add bpf to lsm= on the command line"
+        .to_owned())
 }
 
 fn peer_name(name: &str) -> Option<PeerName> {

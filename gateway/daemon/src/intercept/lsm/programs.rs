@@ -86,14 +86,6 @@ fn place(ebpf: &mut Ebpf, hook: Hook, types: &Btf, pins: &Path) -> Result<(), Fa
     Ok(())
 }
 
-/// Takes all programs off.
-pub(super) fn detach(pins: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(pins)? {
-        fs::remove_file(entry?.path())?;
-    }
-    Ok(())
-}
-
 /// An error with its causes on one line. Of the verifier's log it keeps the line that says what is
 /// wrong, which is the last one but the figures.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
