@@ -1,13 +1,16 @@
-//! connect and sendmsg: TCP goes to the listener, DNS to the DNS listener, other datagrams nowhere.
+//! connect and sendmsg: TCP goes to the listener, DNS to the DNS listeners, other datagrams nowhere.
+//! What the binding's own sockets on loopback are sent is left alone.
 
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::bindings::bpf_sock_addr;
+use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
 use aya_ebpf::programs::SockAddrContext;
 use weir_abi::address::{LOOPBACK4, LOOPBACK6};
 use weir_abi::{Address, Count, DNS_PORT, Reason, TCP, UDP, address};
 
 use crate::context::{read, words, write};
 use crate::deny::{self, Refused};
+use crate::local::{self, Peer};
+use crate::maps::meta;
 use crate::redirect::{self, Server, is_active, is_proxy, listener, netns, redirect};
 
 #[inline(always)]
@@ -48,10 +51,13 @@ fn connect(context: *mut bpf_sock_addr, destination: &Address) -> Verdict {
     let protocol = read!(context.protocol);
     if protocol == u32::from(TCP) {
         deny::count(Count::TcpSeen);
-        let redirected = redirect(context, TCP, destination, port);
-        let counted = if redirected.is_ok() { Count::TcpRedirected } else { Count::TcpDenied };
-        deny::count(counted);
-        return redirected.map(Some);
+        let verdict = stream(context, destination, port);
+        deny::count(match verdict {
+            Ok(Some(_)) => Count::TcpRedirected,
+            Ok(None) => Count::TcpDirect,
+            Err(_) => Count::TcpDenied,
+        });
+        return verdict;
     }
     if protocol != u32::from(UDP) {
         return Err(Reason::Protocol);
@@ -74,19 +80,63 @@ fn connect(context: *mut bpf_sock_addr, destination: &Address) -> Verdict {
 }
 
 #[inline(always)]
+fn stream(context: *mut bpf_sock_addr, destination: &Address, port: u16) -> Verdict {
+    // Read once: the compiler would compute its address for two reads, which the verifier refuses.
+    let socket = redirect::socket(context);
+    if stays_inside(context, socket, destination, port)? {
+        return Ok(None);
+    }
+    redirect(context, socket, TCP, destination, port).map(Some)
+}
+
+#[inline(always)]
 fn send(context: *mut bpf_sock_addr, destination: &Address) -> Verdict {
     if read!(context.protocol) != u32::from(UDP) {
         return Err(Reason::Protocol);
     }
-    if port(context) != DNS_PORT {
-        return Err(Reason::Datagram);
+    let port = port(context);
+    if port == DNS_PORT {
+        return dns(context, destination);
     }
-    dns(context, destination)
+    if !is_active() {
+        return Err(Reason::Revoked);
+    }
+    // The packet itself says whether it goes to a socket of the same binding.
+    if address::reaches_listener(destination) { Ok(None) } else { Err(Reason::Datagram) }
+}
+
+/// A connect to a listener of the same binding on loopback, an agent's own server, is left as it
+/// is. What it sends is judged all the same, packet by packet.
+#[inline(always)]
+fn stays_inside(
+    context: *mut bpf_sock_addr,
+    socket: *mut bpf_sock,
+    destination: &Address,
+    port: u16,
+) -> Result<bool, Reason> {
+    let reached = address::reached(destination);
+    if !address::is_loopback(&reached)
+        || !local::is_on_loopback(socket)
+        || local::listening(context, TCP, &reached, port) != Peer::Same
+    {
+        return Ok(false);
+    }
+    if !is_active() {
+        return Err(Reason::Revoked);
+    }
+    // The socket may have been redirected before.
+    let meta = meta(socket);
+    if !meta.is_null() {
+        redirect::leave_unsent(meta);
+        // SAFETY: the storage is not null.
+        unsafe { (*meta).protocol = 0 };
+    }
+    Ok(true)
 }
 
 #[inline(always)]
 fn dns(context: *mut bpf_sock_addr, destination: &Address) -> Verdict {
-    let server = redirect(context, UDP, destination, DNS_PORT)?;
+    let server = redirect(context, redirect::socket(context), UDP, destination, DNS_PORT)?;
     deny::count(Count::DnsRedirected);
     Ok(Some(server))
 }
@@ -127,7 +177,7 @@ fn rewrite6(context: *mut bpf_sock_addr, server: Server) {
 }
 
 #[inline(always)]
-fn refuse(context: *mut bpf_sock_addr, destination: &Address, reason: Reason) {
+pub fn refuse(context: *mut bpf_sock_addr, destination: &Address, reason: Reason) {
     let caller = SockAddrContext::new(context);
     let refused = Refused {
         netns: redirect::netns(context),
@@ -142,6 +192,6 @@ fn refuse(context: *mut bpf_sock_addr, destination: &Address, reason: Reason) {
 }
 
 #[inline(always)]
-fn port(context: *mut bpf_sock_addr) -> u16 {
+pub fn port(context: *mut bpf_sock_addr) -> u16 {
     u16::from_be(read!(context.user_port) as u16)
 }

@@ -8,6 +8,7 @@ use weir_abi::{Address, Count, Denial, Reason};
 use crate::maps::{COUNTERS, DENIALS, binding};
 
 const EPROTONOSUPPORT: i32 = 93;
+const EADDRINUSE: i32 = 98;
 const ECONNREFUSED: i32 = 111;
 
 /// What is known of a refused call or packet.
@@ -79,6 +80,7 @@ pub fn errno(reason: Reason) {
     let errno = match reason {
         Reason::UnknownNetns | Reason::ListenerGone | Reason::ProxyItself => ECONNREFUSED,
         Reason::Multipath => EPROTONOSUPPORT,
+        Reason::BindProxy => EADDRINUSE,
         _ => return,
     };
     // SAFETY: the helper takes a number; where it fails, the call fails with EPERM.

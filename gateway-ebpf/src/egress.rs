@@ -1,17 +1,19 @@
 //! The last gate: each packet is judged by its own bytes as it leaves its socket.
 //!
-//! Only packets to Weir's listener over loopback pass. So an agent's own servers on loopback are
-//! cut off as well: an answer to somebody who connected to the agent is an exit like any other.
+//! Only packets to Weir's listeners over loopback pass, and those to sockets of the same binding,
+//! which are looked up for each packet: whom the connect hook found may be gone by now.
 
 use aya_ebpf::bindings::{__sk_buff, bpf_sock};
 use aya_ebpf::helpers::generated::{bpf_ktime_get_ns, bpf_sk_fullsock, bpf_skb_load_bytes};
 use weir_abi::packet::{self, HEAD4, HEAD6, Packet};
-use weir_abi::{AskerKey, Count, FlowMeta, Reason, UDP};
+use weir_abi::{AskerKey, Count, FlowMeta, Reason, TCP, UDP};
 
 use crate::context::read;
 use crate::deny::{self, Refused};
-use crate::maps::{DNSQ, meta, update};
+use crate::local::{Peer, receiver};
+use crate::maps::{DNSQ, meta, owner, resolvers, update};
 use crate::redirect::{is_active, listener};
+use crate::resolver::behind;
 
 const IPV4: u32 = 0x0800_u16.to_be() as u32;
 const IPV6: u32 = 0x86dd_u16.to_be() as u32;
@@ -49,7 +51,7 @@ fn leaves(context: *mut __sk_buff) -> bool {
 }
 
 #[inline(always)]
-fn parse(context: *mut __sk_buff) -> Result<Packet, Reason> {
+pub fn parse(context: *mut __sk_buff) -> Result<Packet, Reason> {
     match read!(context.protocol) {
         IPV4 => packet::v4(&head::<HEAD4>(context)?),
         IPV6 => packet::v6(&head::<HEAD6>(context)?),
@@ -67,49 +69,112 @@ fn head<const N: usize>(context: *mut __sk_buff) -> Result<[u8; N], Reason> {
     if loaded == 0 { Ok(head) } else { Err(Reason::PacketShape) }
 }
 
+/// The socket that a packet comes from or goes to, or null.
+#[inline(always)]
+pub fn socket(context: *mut __sk_buff) -> *mut bpf_sock {
+    let socket: *mut bpf_sock = read!(context.__bindgen_anon_2.sk);
+    if socket.is_null() {
+        return socket;
+    }
+    // SAFETY: the socket is not null.
+    unsafe { bpf_sk_fullsock(socket) }
+}
+
 /// The flow of the packet's socket, or null.
 #[inline(always)]
 fn flow(context: *mut __sk_buff) -> *mut FlowMeta {
-    let socket: *mut bpf_sock = read!(context.__bindgen_anon_2.sk);
-    if socket.is_null() {
-        return core::ptr::null_mut();
-    }
-    // SAFETY: the socket is not null.
-    let socket = unsafe { bpf_sk_fullsock(socket) };
+    let socket = socket(context);
     if socket.is_null() { core::ptr::null_mut() } else { meta(socket) }
 }
 
 #[inline(always)]
 fn judge(context: *mut __sk_buff, packet: &Packet, meta: *mut FlowMeta) -> Result<(), Reason> {
-    if meta.is_null() {
+    let socket = socket(context);
+    let owner = if socket.is_null() { core::ptr::null_mut() } else { owner(socket) };
+    if owner.is_null() {
         return Err(Reason::PacketUnattributed);
     }
     // SAFETY: the storage is not null.
-    let (netns, protocol) = unsafe { ((*meta).netns, (*meta).protocol) };
-    let listener = listener(netns).ok_or(Reason::UnknownNetns)?;
-    packet::may_leave(packet, read!(context.ifindex), protocol, &listener)?;
-    if packet.protocol != UDP {
+    let netns = unsafe { (*owner).netns };
+    // SAFETY: read after the check for null.
+    let redirected = if meta.is_null() { 0 } else { unsafe { (*meta).protocol } };
+    if redirected == TCP {
+        let listener = listener(netns).ok_or(Reason::UnknownNetns)?;
+        if !packet::goes_to_listener(packet, read!(context.ifindex), &listener) {
+            return Err(Reason::PacketRoute);
+        }
         deny::count(Count::TcpPackets);
         return Ok(());
     }
     if !is_active() {
         return Err(Reason::Revoked);
     }
-    ask(packet, meta, netns)
+    if redirected == UDP {
+        let listener = listener(netns).ok_or(Reason::UnknownNetns)?;
+        if let Some(slot) = packet::query_slot(packet, read!(context.ifindex), &listener) {
+            return ask(packet, socket, meta, netns, slot);
+        }
+    }
+    direct(context, packet)
+}
+
+/// Both ends are on this host: the other one must be the same binding's.
+#[inline(always)]
+fn direct(context: *mut __sk_buff, packet: &Packet) -> Result<(), Reason> {
+    packet::may_go_direct(packet, read!(context.ifindex))?;
+    let passes = match receiver(context, packet) {
+        Peer::Same => true,
+        // What reaches nobody carries nothing, and ends a connection whose other end is gone. But
+        // somebody could begin to listen before it arrives.
+        Peer::None => packet.protocol == TCP && !packet::opens(flags(context)?),
+        Peer::Gateway | Peer::Other => false,
+    };
+    if !passes {
+        let datagram = packet.protocol == UDP;
+        return Err(if datagram { Reason::Datagram } else { Reason::PeerOutside });
+    }
+    deny::count(Count::DirectPackets);
+    deny::count_by(Count::DirectBytes, u64::from(read!(context.len)));
+    Ok(())
+}
+
+#[inline(always)]
+fn flags(context: *mut __sk_buff) -> Result<u8, Reason> {
+    let header = if read!(context.protocol) == IPV4 { packet::IP4 } else { packet::IP6 };
+    let mut flags = [0];
+    // SAFETY: the buffer has the size that is passed.
+    let loaded = unsafe {
+        let at = header + packet::TCP_FLAGS;
+        bpf_skb_load_bytes(context.cast_const().cast(), at, flags.as_mut_ptr().cast(), 1)
+    };
+    if loaded == 0 { Ok(flags[0]) } else { Err(Reason::PacketShape) }
 }
 
 /// There is no accept for a datagram: its asker is published before it is delivered. Only here is
 /// the source port known of sockets that connected before they were bound.
 #[inline(always)]
-fn ask(packet: &Packet, meta: *mut FlowMeta, netns: u64) -> Result<(), Reason> {
-    let key = AskerKey {
-        netns,
-        address: packet.source,
-        port: u32::from(packet.source_port),
-        reserved: 0,
-    };
-    // SAFETY: the storage was checked by the caller.
-    unsafe { (*meta).at_ns = bpf_ktime_get_ns() };
+fn ask(
+    packet: &Packet,
+    socket: *mut bpf_sock,
+    meta: *mut FlowMeta,
+    netns: u64,
+    slot: u32,
+) -> Result<(), Reason> {
+    let resolvers = resolvers(socket);
+    if resolvers.is_null() {
+        return Err(Reason::NoStorage);
+    }
+    let server = behind(resolvers, &packet.destination, packet.destination_port)
+        .ok_or(Reason::PacketRoute)?;
+    let port = u32::from(packet.source_port);
+    let key = AskerKey { netns, address: packet.source, port, slot };
+    // SAFETY: both storages were checked.
+    unsafe {
+        (*resolvers).source = packet.source;
+        (*resolvers).source_port = port;
+        (*meta).address = server;
+        (*meta).at_ns = bpf_ktime_get_ns();
+    }
     if !update(&DNSQ, &key, meta) {
         return Err(Reason::AskerLost);
     }

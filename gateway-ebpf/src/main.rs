@@ -8,6 +8,7 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod bind;
 mod connect;
 mod context;
 mod create;
@@ -15,12 +16,17 @@ mod deny;
 mod egress;
 mod flow;
 mod guard;
+mod ingress;
+mod local;
 mod maps;
+mod option;
 mod peer;
 mod redirect;
+mod resolver;
 
-use aya_ebpf::macros::{cgroup_skb, cgroup_sock, cgroup_sock_addr, sock_ops};
-use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext, SockOpsContext};
+use aya_ebpf::macros::{cgroup_skb, cgroup_sock, cgroup_sock_addr, cgroup_sockopt, sock_ops};
+use aya_ebpf::programs::{SkBuffContext, SockAddrContext, SockContext};
+use aya_ebpf::programs::{SockOpsContext, SockoptContext};
 
 #[cgroup_sock(sock_create)]
 fn weir_create(context: SockContext) -> i32 {
@@ -30,6 +36,21 @@ fn weir_create(context: SockContext) -> i32 {
 #[cgroup_sock(sock_release)]
 fn weir_release(context: SockContext) -> i32 {
     create::release(context.sock)
+}
+
+#[cgroup_sockopt(setsockopt)]
+fn weir_option(context: SockoptContext) -> i32 {
+    option::set(context.sockopt)
+}
+
+#[cgroup_sock_addr(bind4)]
+fn weir_bind4(context: SockAddrContext) -> i32 {
+    bind::bind4(context.sock_addr)
+}
+
+#[cgroup_sock_addr(bind6)]
+fn weir_bind6(context: SockAddrContext) -> i32 {
+    bind::bind6(context.sock_addr)
 }
 
 #[cgroup_sock_addr(connect4)]
@@ -95,6 +116,11 @@ fn weir_guard_create(_: SockContext) -> i32 {
 #[cgroup_skb(egress)]
 fn weir_guard_egress(context: SkBuffContext) -> i32 {
     guard::egress(context.skb.skb)
+}
+
+#[cgroup_skb(ingress)]
+fn weir_ingress(context: SkBuffContext) -> i32 {
+    ingress::ingress(context.skb.skb)
 }
 
 /// The verifier needs a licence; none of the helpers used is reserved to the GPL.

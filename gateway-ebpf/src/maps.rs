@@ -3,14 +3,15 @@
 use core::ptr;
 
 use aya_ebpf::Global;
-use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_SK_STORAGE_GET_F_CREATE, bpf_sock};
+use aya_ebpf::bindings::bpf_map_type::BPF_MAP_TYPE_SK_STORAGE;
+use aya_ebpf::bindings::{BPF_F_CLONE, BPF_F_NO_PREALLOC, BPF_SK_STORAGE_GET_F_CREATE, bpf_sock};
 use aya_ebpf::btf_maps::{HashMap, LruHashMap, PerCpuHashMap, RingBuf, SkStorage};
 use aya_ebpf::cty::c_void;
 use aya_ebpf::helpers::generated::{bpf_map_update_elem, bpf_sk_storage_get};
 use aya_ebpf::macros::btf_map;
 use weir_abi::count::Counters;
 use weir_abi::{ASKERS, AskerKey, BINDINGS, CLOSE_BYTES, Closed, DENIAL_BYTES, Denial};
-use weir_abi::{FLOWS as FLOW_COUNT, FlowKey, FlowMeta, Listener, NAMESPACES};
+use weir_abi::{FLOWS as FLOW_COUNT, FlowKey, FlowMeta, Listener, NAMESPACES, Owner, Resolvers};
 
 /// Set when the object is loaded, frozen afterwards. Zero is no binding.
 #[unsafe(no_mangle)]
@@ -54,6 +55,40 @@ pub static FLOWS: HashMap<FlowKey, FlowMeta, FLOW_COUNT> = HashMap::new();
 #[btf_map]
 pub static DNSQ: LruHashMap<AskerKey, FlowMeta, ASKERS> = LruHashMap::new();
 
+/// The resolvers that a socket asks.
+#[btf_map]
+pub static SLOTS: SkStorage<Resolvers> = SkStorage::new();
+
+/// On every socket of a bound cgroup.
+#[btf_map]
+static OWNER: ClonedStorage<Owner> = ClonedStorage::new();
+
+/// Storage that a socket accepted by a listener inherits, which the library has no type for. The
+/// fields are never read: the loader takes their types as the map's definition.
+#[repr(C)]
+struct ClonedStorage<T> {
+    r#type: *const [i32; BPF_MAP_TYPE_SK_STORAGE as usize],
+    key: *const i32,
+    value: *const T,
+    max_entries: *const [i32; 0],
+    map_flags: *const [i32; (BPF_F_NO_PREALLOC | BPF_F_CLONE) as usize],
+}
+
+// SAFETY: there is nothing in it but null pointers that nobody follows.
+unsafe impl<T> Sync for ClonedStorage<T> {}
+
+impl<T> ClonedStorage<T> {
+    const fn new() -> Self {
+        Self {
+            r#type: ptr::null(),
+            key: ptr::null(),
+            value: ptr::null(),
+            max_entries: ptr::null(),
+            map_flags: ptr::null(),
+        }
+    }
+}
+
 #[btf_map]
 pub static DENIALS: RingBuf<Denial, DENIAL_BYTES> = RingBuf::new();
 
@@ -84,6 +119,45 @@ pub fn meta_or_new(socket: *mut bpf_sock, initial: *const FlowMeta) -> *mut Flow
     // SAFETY: as above; `initial` is null or a value of a map.
     unsafe { bpf_sk_storage_get(map(&META), socket.cast(), initial.cast_mut().cast(), create) }
         .cast()
+}
+
+/// The resolvers that the socket asks, null where it has asked none.
+#[inline(always)]
+pub fn resolvers(socket: *mut bpf_sock) -> *mut Resolvers {
+    // SAFETY: as above.
+    unsafe { bpf_sk_storage_get(map(&SLOTS), socket.cast(), ptr::null_mut(), 0) }.cast()
+}
+
+/// The same, created empty where it is absent.
+#[inline(always)]
+pub fn resolvers_or_new(socket: *mut bpf_sock) -> *mut Resolvers {
+    let create = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
+    // SAFETY: as above.
+    unsafe { bpf_sk_storage_get(map(&SLOTS), socket.cast(), ptr::null_mut(), create) }.cast()
+}
+
+/// To whom the socket belongs, null if to nobody who is bound.
+#[inline(always)]
+pub fn owner(socket: *mut bpf_sock) -> *mut Owner {
+    // SAFETY: as above.
+    unsafe { bpf_sk_storage_get(map(&OWNER), socket.cast(), ptr::null_mut(), 0) }.cast()
+}
+
+/// Whether the socket belongs to this binding.
+#[inline(always)]
+pub fn owned_by_us(socket: *mut bpf_sock) -> bool {
+    let owner = owner(socket);
+    // SAFETY: read after the check for null.
+    !owner.is_null() && unsafe { (*owner).binding } == binding()
+}
+
+/// Marks a new socket as somebody's.
+#[inline(always)]
+pub fn own(socket: *mut bpf_sock, owner: &Owner) -> bool {
+    let create = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
+    let initial = ptr::from_ref(owner).cast_mut().cast();
+    // SAFETY: as above; the value is as large as the map's.
+    !unsafe { bpf_sk_storage_get(map(&OWNER), socket.cast(), initial, create) }.is_null()
 }
 
 /// Whether it is one of the gateway's listeners.

@@ -1,24 +1,24 @@
 //! Decides whether a call may be sent to the listener, and writes down who made it.
 
-use core::mem::size_of;
-
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr, bpf_sock_tuple};
+use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
 use aya_ebpf::helpers::generated::{
     bpf_get_current_cgroup_id, bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_ns,
-    bpf_setsockopt, bpf_sk_lookup_tcp, bpf_sk_lookup_udp, bpf_sk_release,
+    bpf_setsockopt,
 };
 use aya_ebpf::programs::SockAddrContext;
 use weir_abi::address::{LOOPBACK4, LOOPBACK6};
+use weir_abi::packet::dns_slot;
 use weir_abi::{ACTIVE, Address, Count, FlowMeta, Listener, Reason, TCP, UDP, UNSENT, address};
 
 use crate::context::read;
 use crate::deny;
-use crate::maps::{BIND, LISTEN, binding, is_ours, meta_or_new};
+use crate::local::{Peer, listening};
+use crate::maps::{BIND, LISTEN, binding, meta_or_new};
+use crate::resolver::slot;
 
 const SOL_SOCKET: i32 = 1;
 const SO_BINDTOIFINDEX: i32 = 62;
-const CURRENT_NETNS: u64 = -1_i32 as u64;
 
 /// Where a socket is sent instead.
 #[derive(Clone, Copy)]
@@ -53,6 +53,7 @@ pub fn listener(netns: u64) -> Option<Listener> {
 #[inline(always)]
 pub fn redirect(
     context: *mut bpf_sock_addr,
+    socket: *mut bpf_sock,
     protocol: u8,
     destination: &Address,
     port: u16,
@@ -65,87 +66,65 @@ pub fn redirect(
     if is_proxy(&listener, destination, port) {
         return Err(Reason::ProxyItself);
     }
-    let server = choose(&listener, protocol, destination).ok_or(Reason::ListenerGone)?;
-    if !is_alive(context, protocol, server) {
+    free_from_device(context, socket)?;
+    let server = choose(&listener, protocol, destination, socket)?;
+    // The gateway may have died and somebody else may have taken its port.
+    let at = if server.v4 { address::v4(LOOPBACK4) } else { LOOPBACK6 };
+    if listening(context, protocol, &at, server.port) != Peer::Gateway {
         return Err(Reason::ListenerGone);
     }
-    let socket = socket(context);
-    free_from_device(context, socket)?;
     let meta = meta_or_new(socket, core::ptr::null());
     if meta.is_null() {
         return Err(Reason::NoStorage);
     }
-    // SAFETY: the storage is not null.
-    if unsafe { (*meta).protocol == TCP && (*meta).sent == UNSENT } {
-        deny::count(Count::NeverSent); // an earlier connect of this socket
-    }
+    leave_unsent(meta);
     // SAFETY: the storage is not null and as large as a `FlowMeta`.
     unsafe { fill(meta, context, netns, protocol, destination, port, server.port) };
     Ok(server)
 }
 
-/// Whether a destination is one of Weir's own listeners.
+/// Counts a connect that was redirected and found no port or route: its socket goes elsewhere or is
+/// closed, and never sent a SYN. Callers pass a live value.
 #[inline(always)]
-pub fn is_proxy(listener: &Listener, destination: &Address, port: u16) -> bool {
-    let own = port == listener.tcp4
-        || port == listener.tcp6
-        || port == listener.dns4
-        || port == listener.dns6;
-    own && port != 0 && address::reaches_listener(destination)
-}
-
-#[inline(always)]
-fn choose(listener: &Listener, protocol: u8, destination: &Address) -> Option<Server> {
-    let (port4, port6) = match protocol {
-        TCP => (listener.tcp4, listener.tcp6),
-        UDP => (listener.dns4, listener.dns6),
-        _ => return None,
-    };
-    if address::is_mapped(destination) {
-        return (port4 != 0).then_some(Server { v4: true, port: port4 });
-    }
-    if port6 != 0 {
-        return Some(Server { v4: false, port: port6 });
-    }
-    // An IPv6 socket reaches the IPv4 listener by a mapped address, but the kernel does not support
-    // that rewrite for datagrams.
-    (protocol == TCP && port4 != 0).then_some(Server { v4: true, port: port4 })
-}
-
-/// The gateway may have died and somebody else may have taken its port.
-#[inline(always)]
-fn is_alive(context: *mut bpf_sock_addr, protocol: u8, server: Server) -> bool {
-    let port = server.port.to_be();
-    let mut four = [0, LOOPBACK4, ports(port)];
-    let [a, b, c, d] = LOOPBACK6;
-    let mut six = [0, 0, 0, 0, a, b, c, d, ports(port)];
-    let (tuple, size) = if server.v4 {
-        (four.as_mut_ptr().cast::<bpf_sock_tuple>(), size_of::<[u32; 3]>() as u32)
-    } else {
-        (six.as_mut_ptr().cast::<bpf_sock_tuple>(), size_of::<[u32; 9]>() as u32)
-    };
-    // SAFETY: the tuple lives on the stack and its size says which of the two it is; a socket that
-    // was found is released.
-    unsafe {
-        let found = if protocol == TCP {
-            bpf_sk_lookup_tcp(context.cast(), tuple, size, CURRENT_NETNS, 0)
-        } else {
-            bpf_sk_lookup_udp(context.cast(), tuple, size, CURRENT_NETNS, 0)
-        };
-        if found.is_null() {
-            return false;
-        }
-        let ours = is_ours(found);
-        bpf_sk_release(found.cast());
-        ours
+pub fn leave_unsent(meta: *mut FlowMeta) {
+    // SAFETY: promised by the callers.
+    if unsafe { (*meta).protocol == TCP && (*meta).sent == UNSENT } {
+        deny::count(Count::NeverSent);
     }
 }
 
-/// Source port (zero) and destination port, in network byte order, as they stand in a tuple.
+/// Whether an address is one of Weir's own listeners.
 #[inline(always)]
-fn ports(destination: u16) -> u32 {
-    let [a, b] = destination.to_ne_bytes();
-    u32::from_ne_bytes([0, 0, a, b])
+pub fn is_proxy(listener: &Listener, at: &Address, port: u16) -> bool {
+    if port == 0 || !address::reaches_listener(at) {
+        return false;
+    }
+    let stream = port == listener.tcp4 || port == listener.tcp6;
+    stream
+        || dns_slot(&address::v4(LOOPBACK4), port, listener).is_some()
+        || dns_slot(&LOOPBACK6, port, listener).is_some()
+}
+
+#[inline(always)]
+fn choose(
+    listener: &Listener,
+    protocol: u8,
+    destination: &Address,
+    socket: *mut bpf_sock,
+) -> Result<Server, Reason> {
+    let v4 = address::is_mapped(destination);
+    if protocol == UDP {
+        return Ok(Server { v4, port: slot(socket, listener, destination)? });
+    }
+    if !v4 && listener.tcp6 != 0 {
+        return Ok(Server { v4: false, port: listener.tcp6 });
+    }
+    // Without IPv6 in the namespace, an IPv6 socket reaches the IPv4 listener by a mapped address.
+    // The kernel does not support that rewrite for datagrams.
+    if listener.tcp4 == 0 {
+        return Err(Reason::ListenerGone);
+    }
+    Ok(Server { v4: true, port: listener.tcp4 })
 }
 
 #[inline(always)]

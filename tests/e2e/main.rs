@@ -2,10 +2,13 @@
 
 mod boot;
 mod cancel;
+mod container;
 mod coverage;
+mod dns;
 mod doctor;
 mod drivers;
 mod evade;
+mod fallback;
 mod faults;
 mod hold;
 mod identity;

@@ -78,7 +78,7 @@ fn an_upgrade_under_load_fails_no_statement_and_records_each_once() {
     for (new, old) in after.iter().zip(&before) {
         assert_eq!((&new.0, new.1), (&old.0, old.1), "the links stay");
     }
-    assert_eq!((before.len(), after.len()), (24, 24));
+    assert_eq!((before.len(), after.len()), (32, 32));
     let statements = done(steady) + done(churning);
     let mut old = gateway.replaced().pop().expect("the old gateway");
     let ended = wait_for("the old gateway", Duration::from_secs(10), || old.try_wait().ok()?);
@@ -215,7 +215,7 @@ fn successor(gateway: &Gateway, claim: &Value, end: &str) -> String {
 fn claim(gateway: &Gateway) -> Value {
     let attached = gateway.json(&["attach"]);
     serde_json::json!({
-        "form": 1, "instance": gateway.instance, "layout": attached["layout"],
+        "form": 2, "instance": gateway.instance, "layout": attached["layout"],
         "record": gateway.record, "state": gateway.dir.join("state"),
     })
 }
@@ -316,9 +316,10 @@ fn a_new_gateway_that_dies_leaves_nobody_who_serves_unrecorded() {
     assert!(agent.ask("new select 3").starts_with("failed"), "cut off until a gateway is back");
     gateway.spawn();
     assert_eq!(agent.ask("new select 4"), "4");
-    let rows = gateway.duckdb("select statement from exchanges order by asked_at");
-    let statements: Vec<&str> = rows.iter().filter_map(|row| row["statement"].as_str()).collect();
-    assert_eq!(statements, ["select 1", "select 4"]);
+    let rows = gateway.duckdb("select statement, subject from exchanges order by asked_at");
+    let told: Vec<_> = rows.iter().map(|row| (&row["statement"], &row["subject"])).collect();
+    let (first, last) = (Value::from("select 1"), Value::from("select 4"));
+    assert_eq!(told, [(&first, &"alice".into()), (&last, &"alice".into())]);
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub enum Part {
     Build,
     /// PostgreSQL and what the demo uses beside it.
     Postgres,
+    /// Resolvers, their clients and a container runtime.
+    Network,
     /// DuckDB, PostgreSQL 18 and Python's drivers, in target/venv.
     Python,
     /// An OpenID provider and node-postgres.
@@ -44,8 +46,8 @@ pub enum Part {
 }
 
 /// What tests need.
-const TEST: [Part; 6] =
-    [Part::Build, Part::Postgres, Part::Python, Part::Node, Part::Java, Part::Tools];
+const TEST: [Part; 7] =
+    [Part::Build, Part::Postgres, Part::Network, Part::Python, Part::Node, Part::Java, Part::Tools];
 
 /// Runs the task.
 pub fn run(args: &Args) -> Result<()> {
@@ -82,6 +84,7 @@ fn one(part: Part) -> Result<()> {
             "iproute2",
             "systemd",
         ]),
+        Part::Network => apt(&["bind9-dnsutils", "dnsmasq-base", "runc"]),
         Part::Python => python(),
         Part::Node => node(),
         Part::Java => java(),

@@ -7,6 +7,9 @@ pub type Address = [u32; 4];
 const MAPPED: u32 = 0xffff_u32.to_be();
 /// 127.0.0.1 in network byte order.
 pub const LOOPBACK4: u32 = 0x7f00_0001_u32.to_be();
+const NET: u32 = 0xff00_0000_u32.to_be();
+const LOOPBACK_NET: u32 = 0x7f00_0000_u32.to_be();
+const BROADCAST: u32 = 0x7fff_ffff_u32.to_be();
 /// The last word of `::1`.
 const ONE: u32 = 1_u32.to_be();
 
@@ -42,13 +45,59 @@ pub const fn is_listener(address: &Address) -> bool {
 #[inline(always)]
 #[must_use]
 pub const fn reaches_listener(address: &Address) -> bool {
+    is_listener(address) || is_any(address)
+}
+
+/// An address of this host alone, to one receiver: 127.0.0.0/8 but its broadcast address, and `::1`.
+#[inline(always)]
+#[must_use]
+pub const fn is_loopback(address: &Address) -> bool {
+    if is_mapped(address) {
+        return address[3] & NET == LOOPBACK_NET && address[3] != BROADCAST;
+    }
+    is_listener(address)
+}
+
+/// Where a connect to "any" ends up.
+#[inline(always)]
+#[must_use]
+pub const fn reached(address: &Address) -> Address {
+    if !is_any(address) {
+        return *address;
+    }
+    if is_mapped(address) { v4(LOOPBACK4) } else { LOOPBACK6 }
+}
+
+/// `0.0.0.0` or `::`.
+#[inline(always)]
+#[must_use]
+pub const fn is_any(address: &Address) -> bool {
     let any = address[0] == 0 && address[1] == 0 && address[3] == 0;
-    is_listener(address) || (any && (address[2] == 0 || address[2] == MAPPED))
+    any && (address[2] == 0 || address[2] == MAPPED)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loopback_is_what_one_receiver_on_this_host_gets() {
+        for inside in [0x7f00_0001_u32, 0x7f00_0101, 0x7fff_fffe] {
+            assert!(is_loopback(&v4(inside.to_be())), "{inside:x}");
+        }
+        assert!(is_loopback(&LOOPBACK6));
+        for outside in [0x7fff_ffff_u32, 0, 0x0a00_0001, 0x807f_0001, 0xa9fe_a9fe] {
+            assert!(!is_loopback(&v4(outside.to_be())), "{outside:x}");
+        }
+        assert!(!is_loopback(&[0; 4]));
+    }
+
+    #[test]
+    fn any_is_reached_on_loopback_of_its_own_family() {
+        assert_eq!(reached(&v4(0)), v4(LOOPBACK4));
+        assert_eq!(reached(&[0; 4]), LOOPBACK6);
+        assert_eq!(reached(&[0, 0, 7, 0]), [0, 0, 7, 0]);
+    }
 
     #[test]
     fn an_ipv4_address_is_mapped_and_an_ipv6_address_is_not() {

@@ -18,7 +18,7 @@ pub const EQUATIONS: [Equation; 7] = [
     Equation {
         name: "connects",
         whole: &[Count::TcpSeen],
-        parts: &[Count::TcpRedirected, Count::TcpDenied],
+        parts: &[Count::TcpRedirected, Count::TcpDirect, Count::TcpDenied],
     },
     Equation {
         name: "flows",
@@ -38,7 +38,7 @@ pub const EQUATIONS: [Equation; 7] = [
     Equation {
         name: "packets",
         whole: &[Count::PacketsSeen],
-        parts: &[Count::TcpPackets, Count::DnsPackets, Count::PacketsDropped],
+        parts: &[Count::TcpPackets, Count::DnsPackets, Count::DirectPackets, Count::PacketsDropped],
     },
     Equation {
         name: "sockets",

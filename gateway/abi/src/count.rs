@@ -32,10 +32,21 @@ pub enum Reason {
     PacketUnattributed,
     /// The asker of a DNS query could not be published.
     AskerLost,
+    /// A stream bound to an address and port where others than this host could reach it.
+    BindOutside,
+    /// A bind to the port of one of Weir's own listeners.
+    BindProxy,
+    /// A socket option that leads around the other hooks. The denial's protocol is its level, the
+    /// port its number.
+    SocketOption,
+    /// A packet over loopback whose other end is not a socket of the same binding.
+    PeerOutside,
+    /// A packet from somebody else to a socket of the binding. The address is the sender's.
+    Inbound,
 }
 
 /// All reasons, in order of their numbers.
-pub const REASONS: [Reason; 14] = [
+pub const REASONS: [Reason; 19] = [
     Reason::Revoked,
     Reason::UnknownNetns,
     Reason::ListenerGone,
@@ -50,6 +61,11 @@ pub const REASONS: [Reason; 14] = [
     Reason::PacketRoute,
     Reason::PacketUnattributed,
     Reason::AskerLost,
+    Reason::BindOutside,
+    Reason::BindProxy,
+    Reason::SocketOption,
+    Reason::PeerOutside,
+    Reason::Inbound,
 ];
 
 impl Reason {
@@ -77,6 +93,11 @@ impl Reason {
             Self::PacketRoute => "packet_route",
             Self::PacketUnattributed => "packet_unattributed",
             Self::AskerLost => "asker_lost",
+            Self::BindOutside => "bind_outside",
+            Self::BindProxy => "bind_proxy",
+            Self::SocketOption => "socket_option",
+            Self::PeerOutside => "peer_outside",
+            Self::Inbound => "inbound",
         }
     }
 }
@@ -139,10 +160,18 @@ pub enum Count {
     EventsLost,
     /// Closes that did not fit into their ring.
     ClosesLost,
+    /// TCP connects to a listener of the same binding on loopback, which go direct.
+    TcpDirect,
+    /// Packets between sockets of the binding on loopback.
+    DirectPackets,
+    /// Their bytes, headers included.
+    DirectBytes,
+    /// Sockets closed by their last holder.
+    Released,
 }
 
 /// All counts but refusals by reason, in order of their numbers.
-pub const COUNTS: [Count; 27] = [
+pub const COUNTS: [Count; 31] = [
     Count::TcpSeen,
     Count::TcpRedirected,
     Count::TcpDenied,
@@ -170,6 +199,10 @@ pub const COUNTS: [Count; 27] = [
     Count::Events,
     Count::EventsLost,
     Count::ClosesLost,
+    Count::TcpDirect,
+    Count::DirectPackets,
+    Count::DirectBytes,
+    Count::Released,
 ];
 
 impl Count {
@@ -204,6 +237,10 @@ impl Count {
             Self::Events => "events",
             Self::EventsLost => "events_lost",
             Self::ClosesLost => "closes_lost",
+            Self::TcpDirect => "tcp_direct",
+            Self::DirectPackets => "direct_packets",
+            Self::DirectBytes => "direct_bytes",
+            Self::Released => "released",
         }
     }
 }

@@ -7,7 +7,9 @@
 use core::mem::{offset_of, size_of};
 
 use crate::count::{COUNTS, Counters, REASONS};
-use crate::{AskerKey, Closed, Denial, FlowKey, FlowMeta, Listener};
+use crate::{
+    Address, AskerKey, Closed, Denial, FlowKey, FlowMeta, Listener, Owner, RESOLVERS, Resolvers,
+};
 
 /// The beginning of a fingerprint.
 pub const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
@@ -90,8 +92,27 @@ const fn all() -> u64 {
             reserved: u32,
         }
     );
-    let hash = layout!(hash, AskerKey { netns: u64, address: [u32; 4], port: u32, reserved: u32 });
-    let hash = layout!(hash, Listener { tcp4: u16, tcp6: u16, dns4: u16, dns6: u16 });
+    let hash = layout!(hash, AskerKey { netns: u64, address: [u32; 4], port: u32, slot: u32 });
+    let hash = layout!(
+        hash,
+        Listener { tcp4: u16, tcp6: u16, dns4: [u16; RESOLVERS], dns6: [u16; RESOLVERS] }
+    );
+    let hash = layout!(hash, Owner { binding: u64, netns: u64 });
+    let hash = layout!(
+        hash,
+        Resolvers {
+            address: [Address; RESOLVERS],
+            port: [u16; RESOLVERS],
+            source: Address,
+            source_port: u32,
+            next: u32,
+        }
+    );
+    told(number(hash, RESOLVERS))
+}
+
+/// What the programs tell and count.
+const fn told(hash: u64) -> u64 {
     let hash = layout!(
         hash,
         Denial {

@@ -10,6 +10,7 @@ pub mod balance;
 pub mod close;
 pub mod count;
 pub mod layout;
+pub mod option;
 pub mod packet;
 pub mod socket;
 
@@ -31,6 +32,8 @@ pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
 /// The port that DNS queries go to.
 pub const DNS_PORT: u16 = 53;
+/// Resolvers that one socket may ask and be answered by as themselves. The C libraries know three.
+pub const RESOLVERS: usize = 4;
 
 /// A binding that may open connections; a binding that is not in the map at all may not either.
 pub const ACTIVE: u32 = 1;
@@ -43,6 +46,10 @@ pub const UNSENT: u8 = 0;
 pub const PUBLISHED: u8 = 1;
 /// [`FlowMeta::sent`]: there was no room to publish it.
 pub const UNPUBLISHED: u8 = 2;
+
+/// [`FlowMeta::sent`] of who asked by DNS: the socket is closed. What it sent may not be read yet; from its
+/// port somebody else may send from now on.
+pub const CLOSED: u8 = 3;
 
 /// Bindings at a time.
 pub const BINDINGS: usize = 4_096;
@@ -90,7 +97,7 @@ pub struct FlowMeta {
     pub proxy_port: u16,
     /// `TCP` for a stream, `UDP` for DNS datagrams.
     pub protocol: u8,
-    /// What became of the last connect: `UNSENT`, `PUBLISHED` or `UNPUBLISHED`.
+    /// What became of the last connect: `UNSENT`, `PUBLISHED` or `UNPUBLISHED`; in `DNSQ` also `CLOSED`.
     pub sent: u8,
     /// Zero.
     pub reserved: [u8; 2],
@@ -126,8 +133,8 @@ pub struct AskerKey {
     pub address: Address,
     /// Source port.
     pub port: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Which of the DNS listeners it was sent to.
+    pub slot: u32,
 }
 
 /// The ports of Weir's listeners in one network namespace; zero where there is none.
@@ -138,10 +145,38 @@ pub struct Listener {
     pub tcp4: u16,
     /// TCP on `::1`.
     pub tcp6: u16,
-    /// UDP on 127.0.0.1.
-    pub dns4: u16,
-    /// UDP on `::1`.
-    pub dns6: u16,
+    /// UDP on 127.0.0.1: one for each resolver that a socket asks.
+    pub dns4: [u16; RESOLVERS],
+    /// UDP on `::1`, likewise.
+    pub dns6: [u16; RESOLVERS],
+}
+
+/// To whom a socket belongs. On every socket of a bound cgroup from its creation on, and on what
+/// its listeners accept.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The binding.
+    pub binding: u64,
+    /// Cookie of the socket's network namespace.
+    pub netns: u64,
+}
+
+/// Which resolvers a datagram socket asks: a slot says to which DNS listener its queries go, so an
+/// answer's source says whose it is.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resolvers {
+    /// The resolvers; zero where a slot is free.
+    pub address: [Address; RESOLVERS],
+    /// The ports of the DNS listeners that stand for them.
+    pub port: [u16; RESOLVERS],
+    /// From which address it last asked.
+    pub source: Address,
+    /// From which port.
+    pub source_port: u32,
+    /// The slot that is taken next.
+    pub next: u32,
 }
 
 /// Something that was refused.

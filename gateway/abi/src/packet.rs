@@ -3,14 +3,20 @@
 //! Source routing (IP options, routing headers) sends a packet elsewhere than its socket says, so a
 //! packet with any option, extension header or fragment is refused.
 
-use crate::{Address, Listener, Reason, TCP, UDP, address};
+use crate::{Address, Listener, RESOLVERS, Reason, TCP, UDP, address};
 
 /// Bytes of an IPv4 header without options and of the two ports after it.
 pub const HEAD4: usize = 24;
 /// Bytes of an IPv6 header and of the two ports after it.
 pub const HEAD6: usize = 44;
 /// The interface index of loopback, in every network namespace.
-const LOOPBACK: u32 = 1;
+pub const LOOPBACK: u32 = 1;
+/// Where the flags of a TCP segment stand in it.
+pub const TCP_FLAGS: u32 = 13;
+/// Bytes of an IP header without options or extensions, by version.
+pub const IP4: u32 = 20;
+/// The same of version 6.
+pub const IP6: u32 = 40;
 
 /// The parts of a packet that count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +64,13 @@ pub const fn v6(head: &[u8; HEAD6]) -> Result<Packet, Reason> {
     })
 }
 
+/// Whether the flags of a TCP segment are those of a first one: a connection is opened.
+#[inline(always)]
+#[must_use]
+pub const fn opens(flags: u8) -> bool {
+    flags & 0x12 == 0x02 // SYN without ACK
+}
+
 #[inline(always)]
 const fn is_known(protocol: u8) -> bool {
     protocol == TCP || protocol == UDP
@@ -68,33 +81,71 @@ const fn word(head: &[u8; HEAD6], at: usize) -> u32 {
     u32::from_ne_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]])
 }
 
-/// Whether a packet of a socket that was redirected as `protocol` goes to the listener.
+/// Whether a packet of a socket that was redirected goes to the TCP listener over loopback.
 #[inline(always)]
-pub const fn may_leave(
-    packet: &Packet,
-    interface: u32,
-    protocol: u8,
-    listener: &Listener,
-) -> Result<(), Reason> {
-    if packet.protocol != protocol {
-        return Err(Reason::PacketUnattributed);
-    }
+pub const fn goes_to_listener(packet: &Packet, interface: u32, listener: &Listener) -> bool {
     let v4 = address::is_mapped(&packet.destination);
-    let port = match (protocol, v4) {
-        (TCP, true) => listener.tcp4,
-        (TCP, false) => listener.tcp6,
-        (UDP, true) => listener.dns4,
-        (UDP, false) => listener.dns6,
-        _ => 0,
-    };
-    if interface != LOOPBACK
-        || !address::is_listener(&packet.destination)
-        || port == 0
-        || packet.destination_port != port
-    {
-        return Err(Reason::PacketRoute);
+    let port = if v4 { listener.tcp4 } else { listener.tcp6 };
+    packet.protocol == TCP
+        && is_local(interface, &packet.destination)
+        && port != 0
+        && packet.destination_port == port
+}
+
+/// Which of the DNS listeners a packet goes to over loopback.
+#[inline(always)]
+pub const fn query_slot(packet: &Packet, interface: u32, listener: &Listener) -> Option<u32> {
+    if packet.protocol != UDP || !is_local(interface, &packet.destination) {
+        return None;
     }
-    Ok(())
+    dns_slot(&packet.destination, packet.destination_port, listener)
+}
+
+/// Whether a packet is the answer of one of the DNS listeners.
+#[inline(always)]
+pub const fn is_answer(packet: &Packet, interface: u32, listener: &Listener) -> bool {
+    packet.protocol == UDP
+        && is_local(interface, &packet.source)
+        && dns_slot(&packet.source, packet.source_port, listener).is_some()
+}
+
+/// Which DNS listener has this port, on this one of the two loopback addresses.
+#[inline(always)]
+#[must_use]
+pub const fn dns_slot(at: &Address, port: u16, listener: &Listener) -> Option<u32> {
+    let ports = if address::is_mapped(at) { &listener.dns4 } else { &listener.dns6 };
+    if port == 0 {
+        return None;
+    }
+    let mut slot = 0;
+    while slot < RESOLVERS {
+        if ports[slot] == port {
+            return Some(slot as u32);
+        }
+        slot += 1;
+    }
+    None
+}
+
+/// Whether a packet stays on this host with one receiver, so that its other end can be looked up.
+/// Datagrams keep to the two addresses that nothing else is delivered to.
+#[inline(always)]
+pub const fn may_go_direct(packet: &Packet, interface: u32) -> Result<(), Reason> {
+    let (from, to) = (&packet.source, &packet.destination);
+    let stays = if packet.protocol == UDP {
+        address::is_listener(from) && address::is_listener(to)
+    } else {
+        address::is_loopback(from) && address::is_loopback(to)
+    };
+    if interface == LOOPBACK && stays {
+        return Ok(());
+    }
+    Err(if packet.protocol == UDP { Reason::Datagram } else { Reason::PacketRoute })
+}
+
+#[inline(always)]
+const fn is_local(interface: u32, address: &Address) -> bool {
+    interface == LOOPBACK && address::is_listener(address)
 }
 
 #[cfg(test)]

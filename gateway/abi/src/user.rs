@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use crate::count::Counters;
-use crate::{AskerKey, Closed, FlowKey, FlowMeta, Listener};
+use crate::{AskerKey, Closed, FlowKey, FlowMeta, Listener, Owner, RESOLVERS, Resolvers};
 
 // SAFETY: all of them are `repr(C)`, have integers and arrays of integers only, no padding (asserted
 // below) and no bit pattern that is not a value.
@@ -22,5 +22,7 @@ const _: () = {
     assert!(size_of::<Closed>() == 5 * 8 + 4 + 1 + 1 + 2);
     assert!(size_of::<FlowKey>() == 8 + 16 + 16 + 2 + 2 + 4);
     assert!(size_of::<AskerKey>() == 8 + 16 + 4 + 4);
-    assert!(size_of::<Listener>() == 8);
+    assert!(size_of::<Owner>() == 8 + 8);
+    assert!(size_of::<Resolvers>() == (16 + 2) * RESOLVERS + 16 + 4 + 4);
+    assert!(size_of::<Listener>() == 2 * 2 + 2 * 2 * RESOLVERS);
 };

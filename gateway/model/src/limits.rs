@@ -44,6 +44,20 @@ pub const CONTROL_ANSWER_MS: u64 = 120_000;
 pub const LISTENERS: usize = 1_024;
 /// Connections of a session of which one end is closed and the other is not yet.
 pub const UNMATCHED_CLOSES: usize = 65_536;
+/// A DNS query.
+pub const DNS_QUERY_BYTES: usize = 4 << 10;
+/// What a DNS socket may hold that nobody has read, as the kernel counts it.
+pub const DNS_BACKLOG_BYTES: usize = 1 << 20;
+/// DNS queries that are being answered at a time.
+pub const DNS_QUERIES: usize = 1_024;
+/// The same of one session.
+pub const DNS_QUERIES_PER_SESSION: usize = 128;
+/// Waiting for a resolver.
+pub const DNS_MS: u64 = 5_000;
+/// Waiting for a client's next DNS query over TCP.
+pub const DNS_IDLE_MS: u64 = 10_000;
+/// Network namespaces that one binding's processes may have listeners in at a time.
+pub const NAMESPACES_PER_BINDING: usize = 32;
 /// Names that DNS taught us, per gateway.
 pub const NAMES: usize = 65_536;
 /// Holds that wait at a time, per session.

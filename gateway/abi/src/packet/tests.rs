@@ -4,7 +4,8 @@
 
 use super::*;
 
-const LISTENER: Listener = Listener { tcp4: 4000, tcp6: 6000, dns4: 4053, dns6: 6053 };
+const LISTENER: Listener =
+    Listener { tcp4: 4000, tcp6: 6000, dns4: [4053, 4054, 4055, 0], dns6: [6053, 6054, 6055, 0] };
 
 fn head4(protocol: u8, destination: [u8; 4], port: u16) -> [u8; HEAD4] {
     let mut head = [0; HEAD4];
@@ -28,44 +29,85 @@ fn head6(protocol: u8, last: u8, port: u16) -> [u8; HEAD6] {
     head
 }
 
-fn leaves4(head: [u8; HEAD4], interface: u32, protocol: u8) -> Result<(), Reason> {
-    may_leave(&v4(&head)?, interface, protocol, &LISTENER)
+fn stream4(destination: [u8; 4], port: u16, interface: u32) -> bool {
+    goes_to_listener(&v4(&head4(TCP, destination, port)).unwrap(), interface, &LISTENER)
+}
+
+fn query4(destination: [u8; 4], port: u16, interface: u32) -> Option<u32> {
+    query_slot(&v4(&head4(UDP, destination, port)).unwrap(), interface, &LISTENER)
 }
 
 #[test]
-fn packets_to_the_listener_leave() {
-    assert_eq!(leaves4(head4(TCP, [127, 0, 0, 1], 4000), 1, TCP), Ok(()));
-    assert_eq!(leaves4(head4(UDP, [127, 0, 0, 1], 4053), 1, UDP), Ok(()));
-    let packet = v6(&head6(TCP, 1, 6000)).unwrap();
-    assert_eq!(may_leave(&packet, 1, TCP, &LISTENER), Ok(()));
-    let packet = v6(&head6(UDP, 1, 6053)).unwrap();
-    assert_eq!(may_leave(&packet, 1, UDP, &LISTENER), Ok(()));
+fn packets_to_the_listeners_are_known() {
+    assert!(stream4([127, 0, 0, 1], 4000, 1));
+    assert!(goes_to_listener(&v6(&head6(TCP, 1, 6000)).unwrap(), 1, &LISTENER));
+    assert_eq!(query4([127, 0, 0, 1], 4053, 1), Some(0));
+    assert_eq!(query4([127, 0, 0, 1], 4055, 1), Some(2));
+    assert_eq!(query_slot(&v6(&head6(UDP, 1, 6054)).unwrap(), 1, &LISTENER), Some(1));
 }
 
 #[test]
-fn packets_to_anything_else_do_not() {
-    let route = Err(Reason::PacketRoute);
-    assert_eq!(leaves4(head4(TCP, [127, 0, 0, 1], 4001), 1, TCP), route);
-    assert_eq!(leaves4(head4(TCP, [127, 0, 0, 1], 4053), 1, TCP), route);
-    assert_eq!(leaves4(head4(TCP, [127, 0, 0, 2], 4000), 1, TCP), route);
-    assert_eq!(leaves4(head4(TCP, [192, 0, 2, 1], 4000), 1, TCP), route);
-    assert_eq!(leaves4(head4(TCP, [127, 0, 0, 1], 4000), 2, TCP), route);
-    let packet = v6(&head6(TCP, 2, 6000)).unwrap();
-    assert_eq!(may_leave(&packet, 1, TCP, &LISTENER), route);
-}
-
-#[test]
-fn a_port_of_zero_is_no_listener() {
-    let packet = v6(&head6(TCP, 1, 0)).unwrap();
+fn packets_to_anything_else_are_not() {
+    for (destination, port, interface) in [
+        ([127, 0, 0, 1], 4001, 1),
+        ([127, 0, 0, 1], 4053, 1),
+        ([127, 0, 0, 1], 0, 1),
+        ([127, 0, 0, 2], 4000, 1),
+        ([192, 0, 2, 1], 4000, 1),
+        ([127, 0, 0, 1], 4000, 2),
+    ] {
+        assert!(!stream4(destination, port, interface), "{destination:?} {port} {interface}");
+    }
+    assert!(!goes_to_listener(&v6(&head6(TCP, 2, 6000)).unwrap(), 1, &LISTENER));
     let none = Listener { tcp6: 0, ..LISTENER };
-    assert_eq!(may_leave(&packet, 1, TCP, &none), Err(Reason::PacketRoute));
+    assert!(!goes_to_listener(&v6(&head6(TCP, 1, 0)).unwrap(), 1, &none));
+    assert_eq!(query4([127, 0, 0, 1], 0, 1), None);
+    assert_eq!(query4([127, 0, 0, 1], 4000, 1), None);
+    assert_eq!(query4([127, 0, 0, 2], 4053, 1), None);
+    assert_eq!(query4([127, 0, 0, 1], 4053, 2), None);
+    let stream = v4(&head4(TCP, [127, 0, 0, 1], 4053)).unwrap();
+    assert_eq!(query_slot(&stream, 1, &LISTENER), None);
 }
 
 #[test]
-fn a_socket_redirected_as_one_protocol_cannot_send_another() {
-    let lost = Err(Reason::PacketUnattributed);
-    assert_eq!(leaves4(head4(UDP, [127, 0, 0, 1], 4053), 1, TCP), lost);
-    assert_eq!(leaves4(head4(TCP, [127, 0, 0, 1], 4000), 1, 0), lost);
+fn an_answer_comes_from_a_dns_listener_over_loopback() {
+    let query = v4(&head4(UDP, [127, 0, 0, 1], 4053)).unwrap();
+    let answer = Packet {
+        source: query.destination,
+        source_port: query.destination_port,
+        destination: query.source,
+        destination_port: query.source_port,
+        ..query
+    };
+    assert!(is_answer(&answer, 1, &LISTENER));
+    assert!(!is_answer(&answer, 2, &LISTENER));
+    assert!(!is_answer(&query, 1, &LISTENER));
+    assert!(!is_answer(&Packet { protocol: TCP, ..answer }, 1, &LISTENER));
+}
+
+#[test]
+fn only_loopback_goes_direct() {
+    let direct = |protocol, destination, interface| {
+        may_go_direct(&v4(&head4(protocol, destination, 80)).unwrap(), interface)
+    };
+    assert_eq!(direct(TCP, [127, 0, 1, 1], 1), Ok(()));
+    assert_eq!(direct(TCP, [127, 0, 1, 1], 2), Err(Reason::PacketRoute));
+    assert_eq!(direct(TCP, [10, 0, 0, 1], 1), Err(Reason::PacketRoute));
+    assert_eq!(direct(TCP, [127, 255, 255, 255], 1), Err(Reason::PacketRoute));
+    assert_eq!(direct(UDP, [127, 0, 0, 1], 1), Ok(()));
+    assert_eq!(direct(UDP, [127, 0, 1, 1], 1), Err(Reason::Datagram));
+    assert_eq!(direct(UDP, [127, 0, 0, 1], 2), Err(Reason::Datagram));
+    assert_eq!(may_go_direct(&v6(&head6(TCP, 1, 80)).unwrap(), 1), Ok(()));
+    assert_eq!(may_go_direct(&v6(&head6(TCP, 2, 80)).unwrap(), 1), Err(Reason::PacketRoute));
+    let mut spoofed = v4(&head4(TCP, [127, 0, 0, 1], 80)).unwrap();
+    spoofed.source = address::v4(0x0a00_0001_u32.to_be());
+    assert_eq!(may_go_direct(&spoofed, 1), Err(Reason::PacketRoute));
+}
+
+#[test]
+fn a_first_segment_has_syn_and_no_ack() {
+    assert!(opens(0x02) && opens(0xc2)); // with ECN
+    assert!(!opens(0x12) && !opens(0x10) && !opens(0x11) && !opens(0x04));
 }
 
 #[test]

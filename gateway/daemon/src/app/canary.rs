@@ -77,7 +77,7 @@ async fn attempt(
 ) -> anyhow::Result<(BTreeMap<String, String>, Counters)> {
     let canary = Canary::start(Path::new(PROGRAM)).context("starting the canary")?;
     let bound = app.kernel.bind(binding, &format!("{LEAF}{binding:016x}"))?;
-    app.kernel.listen(canary.pid())?;
+    app.kernel.listen(binding, canary.pid())?;
     app.kernel.enter(&bound, canary.pid())?;
     let leaf = bound.path.clone();
     let ran = tokio::task::spawn_blocking(move || canary.run(&leaf));

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
+use tokio::sync::watch;
 
 use super::workers::Workers;
 use crate::config::{Config, TargetConfig};
@@ -14,7 +15,11 @@ use crate::intercept::Explicit;
 ///
 /// # Errors
 /// A listener names no target, or can't be opened.
-pub fn listeners(config: &Config, workers: &Workers) -> anyhow::Result<Vec<Arc<Mutex<Explicit>>>> {
+pub fn listeners(
+    config: &Config,
+    workers: &Workers,
+    open: &watch::Receiver<()>,
+) -> anyhow::Result<Vec<Arc<Mutex<Explicit>>>> {
     let wanted = &config.gateway.explicit;
     anyhow::ensure!(!wanted.is_empty(), "explicit mode needs at least one [[gateway.explicit]]");
     let mut all = Vec::new();
@@ -24,7 +29,7 @@ pub fn listeners(config: &Config, workers: &Workers) -> anyhow::Result<Vec<Arc<M
         let explicit = Explicit::start(one.listen, destination(target)?)?;
         let socket = explicit.listener().try_clone().context("sharing a listener")?;
         let explicit = Arc::new(Mutex::new(explicit));
-        workers.listen(vec![socket], &Facts::Explicit(explicit.clone()));
+        workers.listen(vec![socket], &Facts::Explicit(explicit.clone()), open);
         tracing::warn!(listen = %one.listen, target = one.target, "explicit listener, unenforced");
         all.push(explicit);
     }

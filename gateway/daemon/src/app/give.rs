@@ -176,13 +176,14 @@ fn offer(
     }
     for listeners in &goods.listeners {
         let (tcp, tcp6) = (listeners.tcp.len(), listeners.tcp6.len());
-        let files = files(listeners);
-        way.send(&Given::Listeners { netns: listeners.netns, tcp, tcp6 }, &files)?;
+        let (netns, dns) = (listeners.netns, listeners.dns.len());
+        way.send(&Given::Listeners { netns, tcp, tcp6, dns }, &files(listeners))?;
     }
     let handed = released.handed()?;
     let (ours, theirs) = UnixStream::pair().context("making the way to the record")?;
     let rest = Rest {
         accepting: goods.inherited.accepting.clone(),
+        namespaces: goods.inherited.namespaces.clone(),
         life: handed.life,
         flows: services.open_flows(),
         asked: goods.asked.clone(),
@@ -197,8 +198,8 @@ fn offer(
 
 fn files(listeners: &Listeners) -> Vec<BorrowedFd<'_>> {
     let tcp = listeners.tcp.iter().chain(&listeners.tcp6).map(|socket| socket.as_fd());
-    let dns = std::iter::once(&listeners.dns_udp).chain(&listeners.dns_udp6);
-    tcp.chain(dns.map(|socket| socket.as_fd())).collect()
+    let dns = listeners.dns.iter().chain(&listeners.dns6).map(|socket| socket.as_fd());
+    tcp.chain(dns).collect()
 }
 
 /// Serves what is open until it ends, its time is up, or the successor says so or is gone.

@@ -14,7 +14,7 @@ use weir_model::{FlowId, SessionId};
 
 use crate::config::{Config, Mode};
 use crate::control::{Claim, handover};
-use crate::intercept::Interceptor;
+use crate::intercept::{Interceptor, Namespace};
 
 /// How a gateway stands to its successor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub enum Given {
         tcp: usize,
         /// How many on `::1`.
         tcp6: usize,
+        /// How many for IPv4 resolvers; the rest are for IPv6 ones.
+        dns: usize,
     },
     /// Everything else, at the end: the control socket, the locks of pins and record, the way to
     /// the record.
@@ -76,6 +78,8 @@ pub enum Given {
 pub struct Rest {
     /// The cgroups whose sockets accept.
     pub accepting: Vec<PathBuf>,
+    /// The network namespaces that have listeners.
+    pub namespaces: Vec<Namespace>,
     /// The number of the record's life.
     pub life: u64,
     /// Connections that the old gateway goes on serving.

@@ -1,21 +1,21 @@
-//! Interception as the app uses it: listeners go to the workers, denials to the record.
+//! Interception as the app uses it: bindings, and listeners whose connections go to the workers.
 
-use std::rc::Rc;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
-use weir_model::entry::Event;
+use tokio::sync::watch;
 
 use super::coverage::Observed;
-use super::workers::Workers;
-use super::{App, explicit, note};
+use super::explicit;
+use super::workers::{Workers, until_closed};
 use crate::config::{Config, Mode};
 use crate::flow::accept::Facts;
 use crate::flow::dns;
-use crate::flow::services::{Services, now_us};
+use crate::flow::services::Services;
 use crate::intercept::{
     Bound, Closes, Counters, Denial, Denials, Explicit, FactsReader, Inherited, InterceptError,
-    Interceptor, Listeners, Options, Reason, Ring, Waiting, kill_all,
+    Interceptor, Listeners, Options, Served, kill_all,
 };
 
 /// What cgroup programs alone do not stop.
@@ -34,13 +34,23 @@ enum Way {
     Explicit(Vec<Arc<Mutex<Explicit>>>),
 }
 
+/// The listeners of a network namespace.
+struct Open {
+    /// Those who accept end when it is dropped.
+    _keep: watch::Sender<()>,
+    /// The sockets once more, for a successor.
+    listeners: Listeners,
+}
+
 /// Interception and the workers that it feeds.
 pub struct Kernel {
     way: Way,
     workers: Workers,
     services: Arc<Services>,
-    /// The listeners once more, for a successor.
-    listening: Mutex<Vec<Listeners>>,
+    /// Listeners that are open, by network namespace.
+    open: Mutex<HashMap<u64, Open>>,
+    /// What keeps explicit listeners open.
+    _explicit: watch::Sender<()>,
 }
 
 impl Kernel {
@@ -55,6 +65,7 @@ impl Kernel {
         workers: Workers,
         inherited: Option<Inherited>,
     ) -> anyhow::Result<Self> {
+        let (_explicit, open) = watch::channel(());
         let way = match config.gateway.mode {
             Mode::Ebpf => {
                 let options = Options {
@@ -70,10 +81,10 @@ impl Kernel {
             }
             Mode::Explicit => {
                 tracing::warn!("EXPLICIT MODE: agents can go around Weir; nothing is enforced");
-                Way::Explicit(explicit::listeners(config, &workers)?)
+                Way::Explicit(explicit::listeners(config, &workers, &open)?)
             }
         };
-        Ok(Self { way, workers, services: services.clone(), listening: Mutex::default() })
+        Ok(Self { way, workers, services: services.clone(), open: Mutex::default(), _explicit })
     }
 
     /// What is enforced.
@@ -122,20 +133,37 @@ impl Kernel {
             Way::Kernel { interceptor, .. } => lock(interceptor).bind(id, name),
             Way::Explicit(_) => Explicit::bound(id, name),
         };
+        if bound.is_err() {
+            self.leave(id);
+        }
         bound.context("binding a cgroup")
     }
 
-    /// Makes sure that a process's network namespace has listeners.
+    /// Makes sure that the network namespace of a binding's process has listeners.
     ///
     /// # Errors
     /// It can't be entered, or nothing can be bound there.
-    pub fn listen(&self, pid: u32) -> anyhow::Result<()> {
+    pub fn listen(&self, id: u64, pid: u32) -> anyhow::Result<()> {
         let Way::Kernel { interceptor, .. } = &self.way else { return Ok(()) };
-        let listeners = lock(interceptor).listen(pid, self.workers.count());
-        match listeners.context("listening for a process")? {
-            Some(listeners) => self.accept(listeners),
-            None => Ok(()),
-        }
+        let served = lock(interceptor).serve(id, pid, self.workers.count());
+        self.take_up(served.context("listening for a process")?)
+    }
+
+    /// Opens listeners where an agent has made itself a network namespace: trying again works.
+    ///
+    /// # Errors
+    /// As `listen`, or it is no process of that binding.
+    pub fn learn(&self, denial: &Denial) -> anyhow::Result<()> {
+        let Way::Kernel { interceptor, .. } = &self.way else { return Ok(()) };
+        let served = lock(interceptor).learn(denial, self.workers.count());
+        self.take_up(served.context("listening in a new network namespace")?)
+    }
+
+    fn take_up(&self, served: Served) -> anyhow::Result<()> {
+        self.close(&served.closed);
+        let Some(listeners) = served.opened else { return Ok(()) };
+        let netns = listeners.netns;
+        self.accept(listeners).inspect_err(|_| self.forget(netns))
     }
 
     /// Takes connections of listeners that are open.
@@ -144,16 +172,21 @@ impl Kernel {
     /// They can't be used.
     pub fn accept(&self, listeners: Listeners) -> anyhow::Result<()> {
         let Way::Kernel { facts, .. } = &self.way else { return Ok(()) };
-        lock(&self.listening).push(listeners.share().context("sharing listeners")?);
-        let Listeners { netns, tcp, tcp6, dns_udp, dns_udp6 } = listeners;
-        self.workers.listen(tcp, &Facts::Kernel(facts.clone()));
-        self.workers.listen(tcp6, &Facts::Kernel(facts.clone()));
-        for socket in [Some(dns_udp), dns_udp6].into_iter().flatten() {
-            socket.set_nonblocking(true).context("listening for DNS")?;
-            let socket = tokio::net::UdpSocket::from_std(socket).context("listening for DNS")?;
-            let served = dns::serve_udp(socket, netns, facts.clone(), self.services.clone());
-            tokio::task::spawn_local(served);
+        let shared = listeners.share().context("sharing listeners")?;
+        let Listeners { netns, tcp, tcp6, dns, dns6 } = listeners;
+        let (keep, open) = watch::channel(());
+        self.workers.listen(tcp, &Facts::Kernel(facts.clone()), &open);
+        self.workers.listen(tcp6, &Facts::Kernel(facts.clone()), &open);
+        for sockets in [dns, dns6] {
+            for (slot, socket) in (0..).zip(sockets) {
+                let socket =
+                    tokio::net::UdpSocket::from_std(socket).context("listening for DNS")?;
+                let at = dns::Inlet { netns, slot, facts: facts.clone() };
+                let served = dns::serve_udp(socket, at, self.services.clone());
+                tokio::task::spawn_local(until_closed(open.clone(), served));
+            }
         }
+        lock(&self.open).insert(netns, Open { _keep: keep, listeners: shared });
         Ok(())
     }
 
@@ -162,8 +195,8 @@ impl Kernel {
     /// # Errors
     /// The listeners can't be used.
     pub fn accept_again(&self) -> anyhow::Result<()> {
-        let listening = std::mem::take(&mut *lock(&self.listening));
-        listening.into_iter().try_for_each(|listeners| self.accept(listeners))
+        let open = std::mem::take(&mut *lock(&self.open));
+        open.into_values().try_for_each(|open| self.accept(open.listeners))
     }
 
     /// The listeners, for a successor.
@@ -171,8 +204,8 @@ impl Kernel {
     /// # Errors
     /// There are too many descriptors.
     pub fn listening(&self) -> anyhow::Result<Vec<Listeners>> {
-        let listening = lock(&self.listening);
-        let shared: std::io::Result<_> = listening.iter().map(Listeners::share).collect();
+        let shared: std::io::Result<_> =
+            lock(&self.open).values().map(|open| open.listeners.share()).collect();
         shared.context("sharing listeners")
     }
 
@@ -203,6 +236,19 @@ impl Kernel {
             }
         }
         Ok(count)
+    }
+
+    /// What nobody accepts from is refused in the kernel.
+    fn forget(&self, netns: u64) {
+        if let Way::Kernel { interceptor, .. } = &self.way {
+            lock(interceptor).forget(netns);
+        }
+    }
+
+    /// Closes the listeners of network namespaces.
+    fn close(&self, namespaces: &[u64]) {
+        let mut open = lock(&self.open);
+        namespaces.iter().for_each(|netns| drop(open.remove(netns)));
     }
 
     /// Moves a process into a leaf.
@@ -278,10 +324,18 @@ impl Kernel {
     /// The kernel refuses.
     pub async fn end(&self, id: u64) -> anyhow::Result<Option<Counters>> {
         let Way::Kernel { interceptor, .. } = &self.way else { return Ok(None) };
+        self.leave(id);
         let interceptor = interceptor.clone();
         let ended = tokio::task::spawn_blocking(move || lock(&interceptor).end(id));
         let counters = ended.await.context("waiting for a binding to end")?;
         counters.context("ending a binding").map(Some)
+    }
+
+    /// Closes the listeners that were open for a binding's sake alone.
+    fn leave(&self, id: u64) {
+        let Way::Kernel { interceptor, .. } = &self.way else { return };
+        let gone = lock(interceptor).leave(id);
+        self.close(&gone);
     }
 
     /// Takes down the slice and the pins where no binding is left. Where some are, everything
@@ -298,14 +352,16 @@ impl Kernel {
         }
     }
 
-    fn closes(&self) -> Option<Closes> {
+    /// The stream of closes; only the first call has it.
+    pub fn closes(&self) -> Option<Closes> {
         match &self.way {
             Way::Kernel { interceptor, .. } => lock(interceptor).closes(),
             Way::Explicit(_) => None,
         }
     }
 
-    fn denials(&self) -> Option<Denials> {
+    /// The stream of refusals; only the first call has it.
+    pub fn denials(&self) -> Option<Denials> {
         match &self.way {
             Way::Kernel { interceptor, .. } => lock(interceptor).denials(),
             Way::Explicit(_) => None,
@@ -315,84 +371,4 @@ impl Kernel {
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Tells the tallies what the kernel counted for each connection that closed.
-pub fn watch_closes(app: &Rc<App>) {
-    let Some(closes) = app.kernel.closes() else { return };
-    let app = app.clone();
-    tokio::task::spawn_local(async move {
-        let Some(mut ring) = ring(closes) else { return };
-        while in_charge(&app).await
-            && let Ok(mut ready) = ring.ready().await
-        {
-            while app.phase.borrow().is_in_charge() {
-                let Some(closed) = ready.get_inner_mut().next() else {
-                    ready.clear_ready();
-                    break;
-                };
-                if let Some(tally) = app.services.tally(closed.binding) {
-                    tally.close(&closed);
-                }
-            }
-        }
-    });
-}
-
-/// Waits until the kernel's rings are this gateway's to read: each has one reader.
-async fn in_charge(app: &App) -> bool {
-    app.phase.subscribe().wait_for(|phase| phase.is_in_charge()).await.is_ok()
-}
-
-fn ring<T: Ring>(ring: T) -> Option<Waiting<T>> {
-    Waiting::new(ring)
-        .inspect_err(|error| tracing::error!(%error, "waiting for the kernel's events"))
-        .ok()
-}
-
-/// Puts what the kernel refused on record.
-pub fn watch_denials(app: &Rc<App>) {
-    let Some(denials) = app.kernel.denials() else { return };
-    let app = app.clone();
-    tokio::task::spawn_local(async move {
-        let Some(mut ring) = ring(denials) else { return };
-        while in_charge(&app).await
-            && let Ok(mut ready) = ring.ready().await
-        {
-            while app.phase.borrow().is_in_charge() {
-                let Some(denial) = ready.get_inner_mut().next() else {
-                    ready.clear_ready();
-                    break;
-                };
-                denied(&app, &denial).await;
-            }
-        }
-    });
-}
-
-async fn denied(app: &App, denial: &Denial) {
-    let reason = denial.reason.name();
-    let text = format!("the kernel refused {}: {reason}", denial.destination);
-    let mut event = Event::info(now_us(), "perimeter.denied", text)
-        .warning()
-        .with("reason", reason)
-        .with("protocol", denial.protocol)
-        .with("pid", denial.pid)
-        .with("destination", denial.destination);
-    if let Some(session) = app.services.session(denial.binding) {
-        event = event.of_session(session.id);
-    }
-    let tally = app.services.tally(denial.binding);
-    // What the canary tries is told in the canary's own row.
-    let is_canary = tally.as_ref().is_some_and(|tally| tally.is_canary());
-    let noted = is_canary || note(app, event).await;
-    if let Some(tally) = tally {
-        tally.event(noted);
-    }
-    // An agent made itself a network namespace: once it has listeners, trying again works.
-    if denial.reason == Reason::UnknownNetns
-        && let Err(error) = app.kernel.listen(denial.pid)
-    {
-        tracing::warn!("{error:#}");
-    }
 }

@@ -6,9 +6,11 @@ pub mod coverage;
 pub mod explicit;
 pub mod give;
 pub mod handover;
+pub mod kept;
 pub mod kernel;
 pub mod keys;
 pub mod notify;
+pub mod reports;
 pub mod sessions;
 pub mod socket;
 pub mod take;
@@ -38,8 +40,8 @@ use crate::record::{Class, Recorder};
 use crate::tls::Authority;
 use coverage::{Ledger, Origin};
 use handover::Phase;
+use kept::Sessions;
 use kernel::Kernel;
-use sessions::Sessions;
 use workers::Workers;
 
 /// How often the record says that the gateway is alive.
@@ -135,8 +137,8 @@ async fn serve(config: Config, upgrade: bool) -> anyhow::Result<()> {
         Some(taken) => succeed(&app, taken)?,
         None => app.control.serve(&app, None, Vec::new()).context("opening the control socket")?,
     }
-    kernel::watch_denials(&app);
-    kernel::watch_closes(&app);
+    reports::watch_denials(&app);
+    reports::watch_closes(&app);
     coverage::watch(&app);
     canary::at_start(&app);
     sessions::watch(&app);

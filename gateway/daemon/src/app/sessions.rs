@@ -2,76 +2,26 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use weir_ledger::Time;
 use weir_model::entry::{Event, SessionClosed, SessionOpened};
 use weir_model::{Entry, Identity, Layer, Relaxation, SessionId};
 
 use super::coverage::Origin;
+use super::kept::Kept;
 use super::{App, canary, coverage, note, take};
 use crate::control::{Order, SessionView};
 use crate::flow::services::{Session, now_ms, now_us, random};
 use crate::flow::tally::Tally;
 use crate::intercept::{Bound, Counters, monotonic_ns, named};
 use crate::record::Class;
-
-/// What survives the gateway's own end, one file per session.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    session: SessionId,
-    binding: u64,
-    leaf: String,
-    identity: Identity,
-    uid: u32,
-    leader: u32,
-    command: Vec<String>,
-    opened_us: i64,
-}
-
-/// Where sessions are kept.
-pub struct Sessions {
-    dir: PathBuf,
-}
-
-impl Sessions {
-    /// Keeps sessions in a directory.
-    pub fn new(dir: PathBuf) -> Self {
-        Self { dir }
-    }
-
-    fn file(&self, binding: u64) -> PathBuf {
-        self.dir.join(format!("{binding}.json"))
-    }
-
-    fn keep(&self, kept: &Kept) -> anyhow::Result<()> {
-        fs::create_dir_all(&self.dir)?;
-        let temporary = self.dir.join(format!(".{}.new", kept.binding));
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(&serde_json::to_vec(kept)?)?;
-        file.sync_all()?;
-        fs::rename(&temporary, self.file(kept.binding))?;
-        Ok(())
-    }
-
-    fn read(&self, binding: u64) -> anyhow::Result<Kept> {
-        Ok(serde_json::from_slice(&fs::read(self.file(binding))?)?)
-    }
-
-    fn forget(&self, binding: u64) {
-        if let Err(error) = fs::remove_file(self.file(binding)) {
-            tracing::debug!(%error, "forgetting a session");
-        }
-    }
-}
 
 /// What a new session is made of.
 pub struct NewSession {
@@ -96,35 +46,22 @@ pub struct NewSession {
 pub async fn begin(app: &Rc<App>, new: NewSession) -> anyhow::Result<Arc<Session>> {
     let id = SessionId::from_parts(now_ms(), random());
     let binding = (random() as u64) >> 1;
-    let leaf = format!("sess-{}", id.to_string().to_lowercase());
-    app.kernel.listen(new.leader)?;
-    let bound = app.kernel.bind(binding, &leaf)?;
-    let session = Arc::new(Session {
-        id,
+    let kept = Kept {
+        session: id,
         binding,
-        identity: Arc::new(new.identity),
+        leaf: format!("sess-{}", id.to_string().to_lowercase()),
+        identity: new.identity,
         uid: new.uid,
         leader: new.leader,
         command: new.command,
-        cgroup: bound.path.clone(),
         opened_us: now_us(),
-        ended: watch::channel(None).0,
-        asked: AtomicU64::new(0),
-        flows: AtomicU64::new(0),
-        tally: Arc::new(Tally::new()),
-    });
-    let opened = SessionOpened {
-        session: session.id,
-        at_us: session.opened_us,
-        identity: session.identity.clone(),
-        host: app.services.host.to_string(),
-        cgroup: bound.cgroup.clone(),
-        command: session.command.clone(),
-        uid: session.uid,
         jail: new.jail.iter().map(ToString::to_string).collect(),
         relaxed: new.relax.iter().map(ToString::to_string).collect(),
     };
-    if let Err(error) = settle_in(app, &session, opened, &bound, &leaf).await {
+    app.kernel.listen(binding, kept.leader)?;
+    let bound = app.kernel.bind(binding, &kept.leaf)?;
+    let session = session(&kept, &bound, Tally::new());
+    if let Err(error) = settle_in(app, &session, &kept, &bound).await {
         if let Err(error) = app.kernel.end(binding).await {
             tracing::error!("taking down a binding that failed: {error:#}");
         }
@@ -134,35 +71,52 @@ pub async fn begin(app: &Rc<App>, new: NewSession) -> anyhow::Result<Arc<Session
     Ok(session)
 }
 
+fn session(kept: &Kept, bound: &Bound, tally: Tally) -> Arc<Session> {
+    Arc::new(Session {
+        id: kept.session,
+        binding: kept.binding,
+        identity: Arc::new(kept.identity.clone()),
+        uid: kept.uid,
+        leader: kept.leader,
+        command: kept.command.clone(),
+        cgroup: bound.path.clone(),
+        opened_us: kept.opened_us,
+        ended: watch::channel(None).0,
+        asked: AtomicU64::new(0),
+        flows: AtomicU64::new(0),
+        tally: Arc::new(tally),
+    })
+}
+
 async fn settle_in(
     app: &Rc<App>,
     session: &Arc<Session>,
-    opened: SessionOpened,
+    kept: &Kept,
     bound: &Bound,
-    leaf: &str,
 ) -> anyhow::Result<()> {
-    let entry = Entry::SessionOpened(opened);
-    let class = app.services.live().class;
-    app.services
-        .recorder
-        .append(class, &[(&entry, &[])])
-        .await
-        .map(drop)
-        .context("recording a session")?;
-    app.sessions.keep(&Kept {
-        session: session.id,
-        binding: session.binding,
-        leaf: leaf.to_owned(),
-        identity: (*session.identity).clone(),
-        uid: session.uid,
-        leader: session.leader,
-        command: session.command.clone(),
-        opened_us: session.opened_us,
-    })?;
+    record_opened(app, kept, bound).await?;
+    app.sessions.keep(kept)?;
     insert(app, session.clone());
     app.ledger.begin(session, Counters::ZERO, Origin::Ours);
     app.kernel.enter(bound, session.leader)?;
     Ok(())
+}
+
+async fn record_opened(app: &App, kept: &Kept, bound: &Bound) -> anyhow::Result<()> {
+    let entry = Entry::SessionOpened(SessionOpened {
+        session: kept.session,
+        at_us: kept.opened_us,
+        identity: Arc::new(kept.identity.clone()),
+        host: app.services.host.to_string(),
+        cgroup: bound.cgroup.clone(),
+        command: kept.command.clone(),
+        uid: kept.uid,
+        jail: kept.jail.clone(),
+        relaxed: kept.relaxed.clone(),
+    });
+    let class = app.services.live().class;
+    let recorded = app.services.recorder.append(class, &[(&entry, &[])]).await;
+    recorded.map(drop).context("recording a session")
 }
 
 fn insert(app: &App, session: Arc<Session>) {
@@ -350,24 +304,15 @@ async fn take_up(
     let kept = app.sessions.read(bound.id).context("reading the session")?;
     anyhow::ensure!(kept.identity.expires_us > now_us(), "its token has expired");
     let member = members(&bound.path).first().copied().context("no process is left in it")?;
-    let session = Arc::new(Session {
-        id: kept.session,
-        binding: kept.binding,
-        identity: Arc::new(kept.identity),
-        uid: kept.uid,
-        leader: kept.leader,
-        command: kept.command,
-        cgroup: bound.path.clone(),
-        opened_us: kept.opened_us,
-        ended: watch::channel(None).0,
-        asked: AtomicU64::new(0),
-        flows: AtomicU64::new(0),
-        tally: Arc::new(Tally::since(monotonic_ns())),
-    });
+    let session = session(&kept, bound, Tally::since(monotonic_ns()));
+    // A new life of the record has closed what was open: whose the rows to come are is said again.
+    if origin == Origin::Ended {
+        record_opened(app, &kept, bound).await?;
+    }
     app.ledger.begin(&session, counters, origin);
     coverage::resumed(app, &session, &counters, origin).await;
     insert(app, session);
-    app.kernel.listen(member)?;
+    app.kernel.listen(bound.id, member)?;
     Ok(kept.session)
 }
 

@@ -70,13 +70,16 @@ fn receive(way: Channel) -> anyhow::Result<Taken> {
                 let [stream] = exactly(files)?;
                 passed.push(Passed { stream: stream.into(), sessions });
             }
-            Given::Listeners { netns, tcp, tcp6 } => {
-                listeners.push(sockets(netns, tcp, tcp6, files)?);
+            Given::Listeners { netns, tcp, tcp6, dns } => {
+                listeners.push(sockets(netns, [tcp, tcp6, dns], files)?);
             }
             Given::Rest(rest) => {
                 let [control, pins, record, guest] = exactly(files)?;
-                let namespaces = listeners.iter().map(|of| of.netns).collect();
-                let inherited = Inherited { lock: pins, accepting: rest.accepting, namespaces };
+                let inherited = Inherited {
+                    lock: pins,
+                    accepting: rest.accepting,
+                    namespaces: rest.namespaces,
+                };
                 way.wait(Duration::from_millis(limits::HANDOVER_MS))?;
                 return Ok(Taken {
                     way,
@@ -100,25 +103,17 @@ fn exactly<const N: usize>(files: Vec<OwnedFd>) -> anyhow::Result<[OwnedFd; N]> 
     files.try_into().map_err(|_| anyhow::anyhow!("{count} descriptors came, not {N}"))
 }
 
-fn sockets(netns: u64, tcp: usize, tcp6: usize, files: Vec<OwnedFd>) -> anyhow::Result<Listeners> {
+fn sockets(netns: u64, counts: [usize; 3], files: Vec<OwnedFd>) -> anyhow::Result<Listeners> {
+    let [tcp, tcp6, dns] = counts;
+    let all = counts.into_iter().try_fold(0_usize, usize::checked_add);
+    anyhow::ensure!(dns > 0 && all.is_some_and(|all| all <= files.len()), "listeners are missing");
     let mut files = files.into_iter();
     let mut streams = |count: usize| -> Vec<TcpListener> {
         files.by_ref().take(count).map(TcpListener::from).collect()
     };
-    let (tcp_sockets, tcp6_sockets) = (streams(tcp), streams(tcp6));
-    let mut datagrams = files.map(UdpSocket::from);
-    let dns_udp = datagrams.next().context("the listener for DNS did not come")?;
-    anyhow::ensure!(
-        tcp_sockets.len() == tcp && tcp6_sockets.len() == tcp6,
-        "listeners are missing"
-    );
-    Ok(Listeners {
-        netns,
-        tcp: tcp_sockets,
-        tcp6: tcp6_sockets,
-        dns_udp,
-        dns_udp6: datagrams.next(),
-    })
+    let (tcp, tcp6) = (streams(tcp), streams(tcp6));
+    let dns = files.by_ref().take(dns).map(UdpSocket::from).collect();
+    Ok(Listeners { netns, tcp, tcp6, dns, dns6: files.map(UdpSocket::from).collect() })
 }
 
 /// Tells the old gateway that this one serves, and listens for its end. One that has died meanwhile

@@ -3,13 +3,14 @@
 use std::io;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use weir_model::limits;
 
 use crate::flow::accept::{self, Facts};
 use crate::flow::services::Services;
 
-type Job = (std::net::TcpListener, Facts);
+/// A listener is closed when the other end of its watch is dropped.
+type Job = (std::net::TcpListener, Facts, watch::Receiver<()>);
 
 /// Worker threads, each waiting for listeners.
 pub struct Workers {
@@ -46,23 +47,38 @@ impl Workers {
         self.threads.len()
     }
 
-    /// Gives each worker one of a listener's sockets.
-    pub fn listen(&self, sockets: Vec<std::net::TcpListener>, facts: &Facts) {
+    /// Gives each worker one of a listener's sockets, until the other end of `open` is dropped.
+    pub fn listen(
+        &self,
+        sockets: Vec<std::net::TcpListener>,
+        facts: &Facts,
+        open: &watch::Receiver<()>,
+    ) {
         for (socket, worker) in sockets.into_iter().zip(self.threads.iter().cycle()) {
-            if worker.try_send((socket, facts.clone())).is_err() {
+            if worker.try_send((socket, facts.clone(), open.clone())).is_err() {
                 tracing::error!("a worker takes no more listeners");
             }
         }
     }
 }
 
+/// Runs a server until the other end of its watch is dropped; what it has begun goes on.
+pub async fn until_closed(mut open: watch::Receiver<()>, server: impl Future<Output = ()>) {
+    tokio::select! {
+        () = server => {}
+        // The value never changes, so this ends with the sender.
+        _ = open.wait_for(|()| false) => {}
+    }
+}
+
 async fn work(mut jobs: mpsc::Receiver<Job>, services: Arc<Services>) {
-    while let Some((socket, facts)) = jobs.recv().await {
+    while let Some((socket, facts, open)) = jobs.recv().await {
         let listener =
             socket.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(socket));
         match listener {
             Ok(listener) => {
-                tokio::task::spawn_local(accept::accept(listener, facts, services.clone()));
+                let accepts = accept::accept(listener, facts, services.clone());
+                tokio::task::spawn_local(until_closed(open, accepts));
             }
             Err(error) => tracing::error!(%error, "listening"),
         }

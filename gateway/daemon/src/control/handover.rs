@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use weir_model::{SessionId, limits};
 
 /// The form of the hand-over; gateways of different forms can't replace one another.
-pub const FORM: u32 = 1;
+pub const FORM: u32 = 2;
 /// Length and number of descriptors.
 const HEAD: usize = 8;
 

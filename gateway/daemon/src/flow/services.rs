@@ -12,6 +12,7 @@ use weir_model::{
 };
 use weir_policy::PolicySet;
 
+use super::dns::Load;
 use super::names::LearntNames;
 use super::tally::Tally;
 use crate::approval::Queue;
@@ -81,6 +82,8 @@ pub struct Services {
     pub tallies: RwLock<HashMap<u64, Arc<Tally>>>,
     /// Names that DNS taught.
     pub names: LearntNames,
+    /// DNS queries that are being answered.
+    pub dns: Load,
     /// Hides values.
     pub masker: Masker,
     /// Signs certificates towards clients.
@@ -133,6 +136,7 @@ impl Services {
             sessions: RwLock::default(),
             tallies: RwLock::default(),
             names: LearntNames::default(),
+            dns: Load::default(),
             masker,
             authority,
             cancels: CancelKeys::default(),

@@ -40,6 +40,7 @@ pub struct Tally {
     recorded: AtomicU64,
     unrecorded: AtomicU64,
     queries: AtomicU64,
+    late_queries: AtomicU64,
     events: AtomicU64,
     events_unrecorded: AtomicU64,
     closes: Mutex<Closes>,
@@ -89,6 +90,8 @@ pub struct Figures {
     pub unrecorded: u64,
     /// DNS queries received.
     pub queries: u64,
+    /// Read when their socket was closed, and not answered; some may be of others who have its port now.
+    pub late_queries: u64,
     /// Refusals by the kernel that were put on record.
     pub events: u64,
     /// Refusals by the kernel that could not be put on record.
@@ -138,6 +141,11 @@ impl Tally {
     /// A DNS query came.
     pub fn query(&self) {
         self.queries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A DNS query was read after its socket was closed, or is of somebody who has its port now.
+    pub fn late_query(&self) {
+        self.late_queries.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The kernel told of a refusal, which is on record, or could not be put there.
@@ -202,6 +210,7 @@ impl Tally {
             refused: self.refused.load(Ordering::Relaxed),
             accepted: self.accepted.load(Ordering::Relaxed),
             queries: self.queries.load(Ordering::Relaxed),
+            late_queries: self.late_queries.load(Ordering::Relaxed),
             events: self.events.load(Ordering::Relaxed),
             events_unrecorded: self.events_unrecorded.load(Ordering::Relaxed),
         }
@@ -254,6 +263,7 @@ impl Figures {
             ("recorded", self.recorded),
             ("unrecorded", self.unrecorded),
             ("dns_queries", self.queries),
+            ("dns_queries_late", self.late_queries),
             ("refusals_recorded", self.events),
             ("refusals_unrecorded", self.events_unrecorded),
             ("closes_agreed", closes.agreed),

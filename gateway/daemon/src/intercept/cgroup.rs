@@ -1,5 +1,6 @@
 //! The unified cgroup hierarchy: where it is mounted, where the gateway sits, leaves and their end.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -152,6 +153,19 @@ pub(super) fn children(directory: &Path) -> Result<Vec<PathBuf>, InterceptError>
         }
     }
     Ok(children)
+}
+
+/// The network namespaces that processes of a cgroup and of those below it are in, by their numbers
+/// in `/proc/PID/ns/net`, each with one of those processes.
+pub(super) fn namespaces(directory: &Path) -> BTreeMap<u64, u32> {
+    let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+    let namespace = |pid: u32| Some((fs::metadata(format!("/proc/{pid}/ns/net")).ok()?.ino(), pid));
+    let pids = text.lines().filter_map(|line| line.parse().ok());
+    let mut found: BTreeMap<u64, u32> = pids.filter_map(namespace).collect();
+    for child in children(directory).unwrap_or_default() {
+        found.extend(namespaces(&child));
+    }
+    found
 }
 
 #[cfg(test)]

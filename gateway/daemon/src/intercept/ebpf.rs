@@ -1,8 +1,9 @@
 //! The eBPF interceptor: bindings, their cgroups, programs and maps.
 
 mod adopt;
+mod serve;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -14,9 +15,10 @@ use weir_abi::{ACTIVE, REVOKED};
 use super::attachment::{Attachment, Witnessed};
 use super::cgroup::{self, Hierarchy};
 use super::maps::{self, Facts, Maps};
+use super::namespaces::{Namespace, Namespaces};
 use super::pins::{self, Pins};
 use super::slice::Slice;
-use super::{Bound, Closes, Denials, FactsReader, InterceptError, Listeners, Options};
+use super::{Bound, Closes, Denials, FactsReader, InterceptError, Options};
 use super::{bpffs, listen, named, programs};
 
 /// Intercepts the connections of bound cgroups. Dropping it leaves the bindings attached and
@@ -35,7 +37,7 @@ pub struct Interceptor {
     adopted: Vec<Bound>,
     /// What the kernel ran for each binding when it was bound or adopted.
     witnessed: Witnessed,
-    namespaces: BTreeSet<u64>,
+    namespaces: Namespaces,
     _accept: Vec<FdLink>,
 }
 
@@ -53,8 +55,8 @@ pub struct Inherited {
     pub lock: OwnedFd,
     /// The cgroups to which the listeners belong.
     pub accepting: Vec<PathBuf>,
-    /// Cookies of the network namespaces that have listeners.
-    pub namespaces: Vec<u64>,
+    /// The network namespaces that have listeners.
+    pub namespaces: Vec<Namespace>,
 }
 
 impl Interceptor {
@@ -73,7 +75,7 @@ impl Interceptor {
     pub fn inherit(options: &Options, inherited: Inherited) -> Result<Self, InterceptError> {
         let pins = Pins::inherit(options, inherited.lock)?;
         let mut interceptor = Self::begin(options, pins, inherited.accepting, true)?;
-        interceptor.namespaces.extend(inherited.namespaces);
+        interceptor.namespaces.inherit(inherited.namespaces);
         interceptor.adopt()?;
         Ok(interceptor)
     }
@@ -118,7 +120,7 @@ impl Interceptor {
             bindings: BTreeMap::new(),
             adopted: Vec::new(),
             witnessed: Witnessed::default(),
-            namespaces: BTreeSet::new(),
+            namespaces: Namespaces::new(listen::own()?),
             _accept: accept,
         })
     }
@@ -131,7 +133,7 @@ impl Interceptor {
         Ok(Inherited {
             lock: lock.into(),
             accepting: self.accepting.clone(),
-            namespaces: self.namespaces.iter().copied().collect(),
+            namespaces: self.namespaces.all(),
         })
     }
 
@@ -234,34 +236,6 @@ impl Interceptor {
         Ok(counters)
     }
 
-    /// Opens listeners in the network namespace of a process; `None` if it has some already.
-    pub fn listen(
-        &mut self,
-        pid: u32,
-        workers: usize,
-    ) -> Result<Option<Listeners>, InterceptError> {
-        let known = &self.namespaces;
-        let Some(listeners) = listen::open(pid, workers, |netns| known.contains(&netns))? else {
-            return Ok(None);
-        };
-        self.mark(&listeners)?;
-        let ports = listeners
-            .ports()
-            .map_err(|source| InterceptError::Kernel { what: "asking for a port", source })?;
-        self.maps
-            .listen
-            .insert(listeners.netns, ports, 0)
-            .map_err(|error| InterceptError::ebpf("publishing the listeners", error))?;
-        self.namespaces.insert(listeners.netns);
-        Ok(Some(listeners))
-    }
-
-    /// Forgets the listeners of a network namespace, which the caller closes.
-    pub fn forget(&mut self, netns: u64) {
-        self.namespaces.remove(&netns);
-        let _ = self.maps.listen.remove(&netns);
-    }
-
     /// A handle with which workers ask who opened a flow.
     pub fn facts(&self) -> FactsReader {
         self.facts.clone()
@@ -352,18 +326,5 @@ impl Interceptor {
         let _ = bpffs::unpin(&self.pins.life().binding(bound.id, &bound.name));
         let _ = cgroup::remove(&bound.path);
         self.maps.forget(bound.id);
-    }
-
-    /// Listeners are recognised by a mark on the socket: the port alone could be somebody else's.
-    fn mark(&mut self, listeners: &Listeners) -> Result<(), InterceptError> {
-        let ours = &mut self.maps.ours;
-        let failed = |error| InterceptError::ebpf("marking a listener", error);
-        for socket in listeners.tcp.iter().chain(&listeners.tcp6) {
-            ours.insert(socket, 1, 0).map_err(failed)?;
-        }
-        for socket in std::iter::once(&listeners.dns_udp).chain(&listeners.dns_udp6) {
-            ours.insert(socket, 1, 0).map_err(failed)?;
-        }
-        Ok(())
     }
 }

@@ -5,10 +5,10 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use aya::maps::MapError;
-use weir_abi::{ASKER_NS, Address, AskerKey, FlowMeta, TCP, UDP, address};
+use weir_abi::{ASKER_NS, Address, AskerKey, CLOSED, FlowMeta, TCP, UDP, address};
 
 use super::maps::Facts;
-use super::{FlowFacts, InterceptError, kernel};
+use super::{Asker, FlowFacts, InterceptError, kernel};
 
 /// A handle for workers; clones share the maps.
 #[derive(Clone)]
@@ -34,20 +34,30 @@ impl FactsReader {
         }
     }
 
-    /// Who sent a datagram that the DNS socket of a network namespace received from `source`, and
-    /// to which resolver. `None` means that no binding did, or too long ago: don't answer.
+    /// Who sent a datagram that a DNS socket of a network namespace received from `source`, and to
+    /// which resolver. `None` means that no binding did, or too long ago. Only who is there is answered.
     ///
     /// The whole source is needed: two agents may use one port on different loopback addresses.
-    pub fn dns(&self, netns: u64, source: SocketAddr) -> Result<Option<FlowFacts>, InterceptError> {
-        let key =
-            AskerKey { netns, address: words(source), port: u32::from(source.port()), reserved: 0 };
+    pub fn dns(
+        &self,
+        netns: u64,
+        slot: u32,
+        source: SocketAddr,
+    ) -> Result<Option<Asker>, InterceptError> {
+        let key = AskerKey { netns, address: words(source), port: u32::from(source.port()), slot };
         let meta = match self.0.askers.get(&key, 0) {
             Ok(meta) => meta,
             Err(MapError::KeyNotFound) => return Ok(None),
             Err(error) => return Err(InterceptError::ebpf("reading a query's origin", error)),
         };
         let age = kernel::monotonic_ns().saturating_sub(meta.at_ns);
-        Ok((meta.protocol == UDP && age <= ASKER_NS).then(|| facts(&meta)))
+        if meta.protocol != UDP || age > ASKER_NS {
+            return Ok(None);
+        }
+        if meta.sent == CLOSED {
+            return Ok(Some(Asker::Gone { binding: meta.binding }));
+        }
+        Ok(Some(Asker::There(facts(&meta))))
     }
 }
 

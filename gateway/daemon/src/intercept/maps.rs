@@ -8,12 +8,12 @@ use aya::maps::{
 };
 use aya::util::nr_cpus;
 use weir_abi::count::Counters;
-use weir_abi::{AskerKey, Closed, Denial, FlowKey, FlowMeta, Listener, layout};
+use weir_abi::{AskerKey, Closed, Denial, FlowKey, FlowMeta, Listener, Owner, Resolvers, layout};
 
 use super::InterceptError;
 
 /// Name, type, key size, value size and entries of each shared map.
-const SHAPES: [(&str, u32, usize, usize, usize); 10] = [
+const SHAPES: [(&str, u32, usize, usize, usize); 12] = [
     ("BIND", 1, 8, 4, weir_abi::BINDINGS),
     ("LEAVES", 1, 8, 8, weir_abi::BINDINGS),
     ("COUNTERS", 5, 8, size_of::<Counters>(), weir_abi::BINDINGS),
@@ -24,6 +24,8 @@ const SHAPES: [(&str, u32, usize, usize, usize); 10] = [
     ("CLOSES", 27, 0, 0, weir_abi::CLOSE_BYTES),
     ("META", 24, 4, size_of::<FlowMeta>(), 0),
     ("OURS", 24, 4, 8, 0),
+    ("OWNER", 24, 4, size_of::<Owner>(), 0),
+    ("SLOTS", 24, 4, size_of::<Resolvers>(), 0),
 ];
 
 const _: () = assert!(size_of::<Denial>() == super::denials::BYTES);

@@ -43,6 +43,8 @@ mod listen;
 #[cfg(target_os = "linux")]
 mod maps;
 #[cfg(target_os = "linux")]
+mod namespaces;
+#[cfg(target_os = "linux")]
 mod pins;
 #[cfg(target_os = "linux")]
 pub mod probe;
@@ -72,10 +74,11 @@ pub use facts::FactsReader;
 #[cfg(target_os = "linux")]
 pub use listen::Listeners;
 #[cfg(target_os = "linux")]
+pub use namespaces::Namespace;
+#[cfg(target_os = "linux")]
 pub use ring::{Ring, Waiting};
 #[cfg(target_os = "linux")]
 pub use standing::{Attached, Instance, Link, Pinned, attach, instances, retire};
-#[cfg(target_os = "linux")]
 #[cfg(target_os = "linux")]
 pub use weir_abi::{Closed, Reason, balance, close, count::Counters};
 
@@ -107,6 +110,16 @@ pub struct Bound {
     pub cgroup: String,
 }
 
+/// What came of asking for listeners.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+pub struct Served {
+    /// Those that were opened, unless there were some already.
+    pub opened: Option<Listeners>,
+    /// Namespaces whose listeners are to be closed: nobody needs them any more.
+    pub closed: Vec<u64>,
+}
+
 /// Who opened a flow, as the kernel saw it at connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlowFacts {
@@ -126,6 +139,19 @@ pub struct FlowFacts {
     pub comm: String,
     /// Where the client wanted to go.
     pub original: SocketAddr,
+}
+
+/// Who sent a DNS query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// Its socket is open.
+    There(FlowFacts),
+    /// The socket that sent from there is closed. Most likely the query is its last one; it may be
+    /// somebody else's who has the port now.
+    Gone {
+        /// Whose socket it was.
+        binding: u64,
+    },
 }
 
 /// Why intercepting failed.
@@ -216,6 +242,9 @@ pub enum InterceptError {
         /// What differs.
         what: String,
     },
+    /// A binding's processes are in more network namespaces than one may have.
+    #[error("binding {0} has processes in too many network namespaces")]
+    Namespaces(u64),
     /// Processes outlived `cgroup.kill`.
     #[error("ending binding {0}: its processes do not exit, it stays attached and revoked")]
     StillPopulated(u64),

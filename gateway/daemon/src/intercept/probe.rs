@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use aya::EbpfLoader;
-use aya::programs::{Program, ProgramType};
+use aya::programs::ProgramType;
 
 use super::{InterceptError, Options, bpffs, cgroup, chain, maps, pins, programs};
 
@@ -50,15 +50,8 @@ pub fn verify_programs() -> Result<Vec<(String, Option<String>)>, InterceptError
     let failed = |error| InterceptError::ebpf("loading the eBPF object", error);
     let mut ebpf = EbpfLoader::new().load(programs::OBJECT).map_err(failed)?;
     let found = ebpf.programs_mut().map(|(name, program)| {
-        let loaded = match program {
-            Program::CgroupSockAddr(program) => program.load(),
-            Program::CgroupSock(program) => program.load(),
-            Program::SockOps(program) => program.load(),
-            Program::CgroupSkb(program) => program.load(),
-            _ => return (name.to_owned(), Some("not a cgroup program".to_owned())),
-        };
         // A verifier's log has hundreds of lines; the last one says why.
-        let why = loaded.err().map(|error| {
+        let why = programs::load_one(program).err().map(|error| {
             let text = error.to_string();
             text.lines().next_back().unwrap_or_default().trim().to_owned()
         });

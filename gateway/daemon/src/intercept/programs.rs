@@ -8,7 +8,7 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use aya::programs::links::FdLink;
-use aya::programs::{CgroupAttachMode, Program};
+use aya::programs::{CgroupAttachMode, CgroupSkbAttachType, Program, ProgramFd};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 
 use super::{InterceptError, bpffs, maps, pins, syscall};
@@ -18,10 +18,14 @@ pub(super) static OBJECT: &[u8] = include_bytes_aligned!("weir.bpf.o");
 
 /// The programs of a binding, in the order in which they are attached: first what stops packets,
 /// last what lets connections through.
-pub(super) const BINDING: [&str; 12] = [
+pub(super) const BINDING: [&str; 16] = [
     "weir_egress",
+    INGRESS,
     "weir_create",
     "weir_release",
+    OPTION,
+    "weir_bind4",
+    "weir_bind6",
     "weir_publish",
     "weir_recvmsg4",
     "weir_recvmsg6",
@@ -32,6 +36,11 @@ pub(super) const BINDING: [&str; 12] = [
     "weir_connect4",
     "weir_connect6",
 ];
+
+/// Packets that come in; a program does not say itself which way it looks.
+const INGRESS: &str = "weir_ingress";
+
+const OPTION: &str = "weir_option";
 
 /// The slice's own programs, in the order in which they are attached.
 const GUARD: [&str; 2] = ["weir_guard_egress", "weir_guard_create"];
@@ -116,39 +125,65 @@ fn guard(pin: &Path, id: u64) -> Result<syscall::LinkInfo, InterceptError> {
 /// Has a pinned link run a program: by an update where it exists, else attached and pinned.
 fn place(ebpf: &mut Ebpf, name: &str, cgroup: &File, pin: &Path) -> Result<(), InterceptError> {
     if !pin.exists() {
+        if name == OPTION {
+            return attach_option(ebpf, cgroup, pin);
+        }
         let link = attach(ebpf, name, cgroup)?;
         return link
             .pin(pin)
             .map(drop)
             .map_err(|error| InterceptError::ebpf(format!("pinning {name}"), error));
     }
+    let program = loaded(ebpf, name)?;
+    syscall::link_update(pin, program.as_fd())
+        .map_err(|error| InterceptError::io("updating the link", pin, error))
+}
+
+fn loaded<'ebpf>(ebpf: &'ebpf mut Ebpf, name: &str) -> Result<&'ebpf ProgramFd, InterceptError> {
     let failed = |error| InterceptError::ebpf(format!("loading {name}"), error);
     let program = ebpf.program_mut(name).ok_or_else(|| failed("no such program".into()))?;
     load_one(program).map_err(failed)?;
-    let program = program.fd().map_err(|error| failed(error.into()))?;
-    syscall::link_update(pin, program.as_fd())
-        .map_err(|error| InterceptError::io("updating the link", pin, error))
+    program.fd().map_err(|error| failed(error.into()))
 }
 
 fn attach(ebpf: &mut Ebpf, name: &str, cgroup: &File) -> Result<FdLink, InterceptError> {
     let failed = |error| InterceptError::ebpf(format!("attaching {name}"), error);
     let program = ebpf.program_mut(name).ok_or_else(|| failed("no such program".into()))?;
-    link(program, cgroup).map_err(failed)
+    let direction = match name {
+        INGRESS => CgroupSkbAttachType::Ingress,
+        _ => CgroupSkbAttachType::Egress,
+    };
+    link(program, direction, cgroup).map_err(failed)
 }
 
-fn load_one(program: &mut Program) -> Result<(), Box<dyn Error + Send + Sync>> {
+/// The library attaches this kind, but its links can't be pinned.
+fn attach_option(ebpf: &mut Ebpf, cgroup: &File, pin: &Path) -> Result<(), InterceptError> {
+    let program = loaded(ebpf, OPTION)?;
+    let link = syscall::attach_setsockopt(program.as_fd(), cgroup.as_fd())
+        .map_err(|error| InterceptError::ebpf(format!("attaching {OPTION}"), error))?;
+    syscall::pin(link.as_fd(), pin)
+        .map_err(|error| InterceptError::ebpf(format!("pinning {OPTION}"), error))
+}
+
+/// Has the verifier look at a program, if it has not yet.
+pub(super) fn load_one(program: &mut Program) -> Result<(), Box<dyn Error + Send + Sync>> {
     match program {
         Program::CgroupSockAddr(program) => program.load()?,
         Program::CgroupSock(program) => program.load()?,
         Program::SockOps(program) => program.load()?,
         Program::CgroupSkb(program) => program.load()?,
+        Program::CgroupSockopt(program) => program.load()?,
         _ => return Err("not a cgroup program".into()),
     }
     Ok(())
 }
 
 /// `Single` is the mode without flags: the kernel makes links coexist by itself and refuses flags.
-fn link(program: &mut Program, cgroup: &File) -> Result<FdLink, Box<dyn Error + Send + Sync>> {
+fn link(
+    program: &mut Program,
+    direction: CgroupSkbAttachType,
+    cgroup: &File,
+) -> Result<FdLink, Box<dyn Error + Send + Sync>> {
     const MODE: CgroupAttachMode = CgroupAttachMode::Single;
     macro_rules! link {
         ($program:ident $(, $kind:expr)?) => {{
@@ -161,9 +196,7 @@ fn link(program: &mut Program, cgroup: &File) -> Result<FdLink, Box<dyn Error + 
         Program::CgroupSockAddr(program) => link!(program),
         Program::CgroupSock(program) => link!(program),
         Program::SockOps(program) => link!(program),
-        Program::CgroupSkb(program) => {
-            link!(program, aya::programs::CgroupSkbAttachType::Egress)
-        }
+        Program::CgroupSkb(program) => link!(program, direction),
         _ => Err("not a cgroup program".into()),
     }
 }

@@ -9,12 +9,15 @@ use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+const BPF_OBJ_PIN: libc::c_int = 6;
 const BPF_OBJ_GET: libc::c_int = 7;
 const BPF_PROG_GET_FD_BY_ID: libc::c_int = 13;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const BPF_PROG_QUERY: libc::c_int = 16;
+const BPF_LINK_CREATE: libc::c_int = 28;
 const BPF_LINK_UPDATE: libc::c_int = 29;
 const LINK_TYPE_CGROUP: u32 = 3;
+const CGROUP_SETSOCKOPT: u32 = 22;
 const QUERY_EFFECTIVE: u32 = 1;
 /// Programs of one kind that run for one cgroup; the kernel's own bound per level is 64.
 const QUERIED: usize = 1024;
@@ -40,6 +43,15 @@ struct InfoByFd {
 struct ById {
     id: u32,
     next_id: u32,
+    flags: u32,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct LinkCreate {
+    prog_fd: u32,
+    target_fd: u32,
+    attach_type: u32,
     flags: u32,
 }
 
@@ -112,6 +124,28 @@ pub(super) fn program_tag(program: u32) -> io::Result<String> {
     let program = descriptor(bpf(BPF_PROG_GET_FD_BY_ID, &mut attributes)?)?;
     let info: ProgramInfo = info(&program)?;
     Ok(info.tag.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Attaches a program for `setsockopt` to a cgroup.
+pub(super) fn attach_setsockopt(
+    program: BorrowedFd<'_>,
+    cgroup: BorrowedFd<'_>,
+) -> io::Result<OwnedFd> {
+    let mut attributes = LinkCreate {
+        prog_fd: number(&program)?,
+        target_fd: number(&cgroup)?,
+        attach_type: CGROUP_SETSOCKOPT,
+        flags: 0,
+    };
+    descriptor(bpf(BPF_LINK_CREATE, &mut attributes)?)
+}
+
+/// Gives a link a name on a bpffs.
+pub(super) fn pin(link: BorrowedFd<'_>, pin: &Path) -> io::Result<()> {
+    let path = CString::new(pin.as_os_str().as_bytes())?;
+    let pathname = path.as_ptr() as u64;
+    let mut attributes = ObjGet { pathname, bpf_fd: number(&link)?, file_flags: 0 };
+    bpf(BPF_OBJ_PIN, &mut attributes).map(drop)
 }
 
 /// Puts another program in the place of a pinned link's. Every call meets the old one or the new

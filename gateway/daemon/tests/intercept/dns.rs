@@ -4,16 +4,16 @@ use std::net::{SocketAddr, UdpSocket};
 
 use weir::intercept::FlowFacts;
 
-use crate::rig::{Client, Rig, receive};
+use crate::rig::{Client, Rig, receive, there};
 
 /// Answers one query; says who asked.
 fn answer(rig: &Rig, socket: &UdpSocket) -> FlowFacts {
     let (query, from) = receive(socket);
     assert_eq!(query, b"query");
     let facts = rig.interceptor.as_ref().unwrap().facts();
-    let asker = facts.dns(rig.listeners().netns, from).unwrap().expect("attributed");
+    let asker = there(facts.dns(rig.listeners().netns, 0, from).unwrap());
     let elsewhere = SocketAddr::new("127.9.9.9".parse().unwrap(), from.port());
-    assert_eq!(facts.dns(rig.listeners().netns, elsewhere).unwrap(), None);
+    assert_eq!(facts.dns(rig.listeners().netns, 0, elsewhere).unwrap(), None);
     socket.send_to(b"answer", from).unwrap();
     asker
 }
@@ -22,8 +22,7 @@ fn check(rig: &Rig, script: &str, resolver: &str, shown: &str) {
     let resolver: SocketAddr = resolver.parse().unwrap();
     let mut client = rig.client(&format!("{script}\ninput()"));
     let listeners = rig.listeners();
-    let socket =
-        if resolver.is_ipv4() { &listeners.dns_udp } else { listeners.dns_udp6.as_ref().unwrap() };
+    let socket = if resolver.is_ipv4() { &listeners.dns[0] } else { &listeners.dns6[0] };
     let asker = answer(rig, socket);
     assert_eq!((asker.binding, asker.pid), (7, client.child.id()));
     assert_eq!(asker.original, resolver);
@@ -71,10 +70,10 @@ fn an_unbound_sender_is_nobody() {
     let rig = Rig::new("dnsnobody");
     let listeners = rig.listeners();
     let outsider = UdpSocket::bind("127.0.0.1:0").unwrap();
-    outsider.send_to(b"query", listeners.dns_udp.local_addr().unwrap()).unwrap();
-    let (_, from) = receive(&listeners.dns_udp);
+    outsider.send_to(b"query", listeners.dns[0].local_addr().unwrap()).unwrap();
+    let (_, from) = receive(&listeners.dns[0]);
     let facts = rig.interceptor.as_ref().unwrap().facts();
-    assert_eq!(facts.dns(listeners.netns, from).unwrap(), None);
+    assert_eq!(facts.dns(listeners.netns, 0, from).unwrap(), None);
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn what_is_attached_is_proven_and_what_is_taken_away_is_missed() {
     let rig = Rig::new("proof");
     let interceptor = rig.interceptor.as_ref().unwrap();
     let attached = interceptor.prove(7).unwrap();
-    assert_eq!(attached.len(), 12);
+    assert_eq!(attached.len(), 16);
     assert!(attached.values().all(|one| one.effective.contains(&one.program)), "{attached:#?}");
     assert_eq!(interceptor.prove(7).unwrap(), attached, "asking changes nothing");
     let pin = layout(&rig.options).join("links/0000000000000007_agent/weir_egress");

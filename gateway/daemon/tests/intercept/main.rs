@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod dns;
+mod escape;
 mod ledger;
 mod life;
+mod local;
+mod namespace;
 mod perimeter;
 mod redirect;
 mod rig;

@@ -37,14 +37,16 @@ fn only_plain_tcp_and_udp_sockets_exist() {
     let rig = Rig::new("kinds");
     let script = "
 for family in (socket.AF_INET, socket.AF_INET6):
-    for kind, protocol in ((1, 262), (3, 255), (2, 136), (2, 1), (2, 58), (1, 0), (2, 0), (1, 6)):
+    for kind, protocol in ((1, 262), (3, 255), (2, 136), (2, 1), (2, 58), (1, 132), (5, 132), (6, 33),
+                           (1, 256), (3, 6), (1, 0), (2, 0), (1, 6)):
         attempt(lambda: socket.socket(family, kind, protocol).type.name)";
-    let found = lines(&rig, script, 16);
-    for family in found.chunks(8) {
+    let found = lines(&rig, script, 26);
+    for family in found.chunks(13) {
         assert_eq!(family[..3], ["EPROTONOSUPPORT", "EPERM", "EPERM"]);
-        // Ping is refused by the kernel itself where its range of groups is empty.
-        assert!(family[3].starts_with('E') && family[4].starts_with('E'), "{family:?}");
-        assert_eq!(family[5..], ["SOCK_STREAM", "SOCK_DGRAM", "SOCK_STREAM"]);
+        // Ping is refused by the kernel itself where its range of groups is empty; SCTP, DCCP and
+        // SMC are where it does not have them.
+        assert!(family[3..10].iter().all(|refused| refused.starts_with('E')), "{family:?}");
+        assert_eq!(family[10..], ["SOCK_STREAM", "SOCK_DGRAM", "SOCK_STREAM"]);
     }
     assert_eq!(rig.count("denied_multipath"), 2);
 }
@@ -54,27 +56,57 @@ fn source_routes_do_not_lead_out() {
     let rig = Rig::new("routes");
     let script = "
 route = bytes([131, 7, 4]) + socket.inet_aton('192.0.2.9') + b'\\0'
-def routed(s): s.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, route); return s
-attempt(lambda: routed(udp()).sendto(b'q', ('192.0.2.53', 53)))
-def connected():
-    s = routed(udp()); s.connect(('192.0.2.53', 53)); s.send(b'q')
-attempt(connected)
-s = routed(socket.socket()); s.settimeout(1)
-try: s.connect(('192.0.2.1', 1)); say('out')
-except OSError: say('kept')
+attempt(lambda: udp().setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, route))
+attempt(lambda: socket.socket().setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, route))
+rthdr = struct.pack('=BBBBI', 0, 2, 2, 1, 0) + socket.inet_pton(socket.AF_INET6, 'fd00::9')
 six = udp(socket.AF_INET6)
-header = struct.pack('=BBBBI', 0, 2, 2, 1, 0) + socket.inet_pton(socket.AF_INET6, 'fd00::9')
-attempt(lambda: six.sendmsg([b'q'], [(41, 57, header)], 0, ('2001:db8::53', 53)))
+attempt(lambda: six.setsockopt(41, 57, rthdr))
+attempt(lambda: six.setsockopt(41, 54, bytes([0, 0, 1, 4, 0, 0, 0, 0])))
+# The same with one message, which no hook but the packet's sees.
+timestamp = bytes([68, 4, 5, 0])
+attempt(lambda: udp().sendmsg([b'q'], [(0, 7, timestamp)], 0, ('192.0.2.53', 53)))
+attempt(lambda: udp().sendmsg([b'q'], [(0, 7, route)], 0, ('192.0.2.53', 53)))
+attempt(lambda: six.sendmsg([b'q'], [(41, 57, rthdr)], 0, ('2001:db8::53', 53)))
 hop = bytes([0, 0, 1, 4, 0, 0, 0, 0])
-attempt(lambda: six.sendmsg([b'q'], [(41, 54, hop)], 0, ('2001:db8::53', 53)))";
-    let found = lines(&rig, script, 5);
+attempt(lambda: six.sendmsg([b'q'], [(41, 54, hop)], 0, ('2001:db8::53', 53)))
+say('done'); input()";
+    let mut client = rig.client(script);
+    let found: Vec<String> = (0..8).map(|_| client.line()).collect();
+    assert_eq!(found[..5], ["EPERM"; 5]);
     // Some are refused by the kernel already, as a source route does not fit to loopback.
-    assert_eq!((found[0].as_str(), found[2].as_str()), ("EPERM", "kept"));
-    for refused in [&found[1], &found[3], &found[4]] {
-        assert!(refused.starts_with('E'), "{found:?}");
-    }
+    assert!(found[5..].iter().all(|refused| refused.starts_with('E')), "{found:?}");
+    assert_eq!(client.line(), "done");
     assert!(rig.count("denied_packet_shape") >= 1, "{found:?}");
-    assert!(rig.listeners().dns_udp.recv(&mut [0; 9]).is_err());
+    assert_eq!(rig.count("denied_socket_option"), 4);
+    for socket in rig.listeners().dns.iter().chain(&rig.listeners().dns6) {
+        assert!(socket.recv(&mut [0; 9]).is_err());
+    }
+}
+
+#[test]
+fn options_that_lead_around_the_hooks_are_refused() {
+    let rig = Rig::new("options");
+    let script = "
+import socket as so
+four, six, one = so.AF_INET, so.AF_INET6, struct.pack('i', 1)
+group = so.inet_aton('239.1.2.3') + so.inet_aton('127.0.0.1')
+group6 = so.inet_pton(so.AF_INET6, 'ff02::1234') + one
+options = [(four, 1, 36, one), (four, 1, 25, b'eth0'), (four, 1, 62, one), (four, 0, 19, one),
+  (four, 0, 15, one), (four, 0, 35, group), (four, 0, 50, one), (six, 41, 20, group6),
+  (six, 41, 75, one), (six, 41, 76, one)]
+for family, level, name, value in options:
+    attempt(lambda: so.socket(family, so.SOCK_DGRAM).setsockopt(level, name, value))
+attempt(lambda: so.socket().setsockopt(6, 31, b'tls'))
+attempt(lambda: so.socket().setsockopt(6, 19, one))
+attempt(lambda: so.socket().setsockopt(1, 15, one)) # REUSEPORT
+attempt(lambda: so.socket(so.AF_UNIX).setsockopt(1, 7, bytes(9000))) # a long value
+attempt(lambda: so.socket(six).setsockopt(41, 26, one)) # V6ONLY";
+    let found = lines(&rig, script, 15);
+    assert_eq!(found[..12], ["EPERM"; 12]);
+    assert_eq!(found[12..], ["None"; 3]);
+    assert_eq!(rig.count("denied_socket_option"), 12);
+    let memberships = std::fs::read_to_string("/proc/net/igmp").unwrap();
+    assert!(!memberships.contains("030201EF"), "{memberships}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
-use weir::intercept::{Bound, FlowFacts, Interceptor, Listeners, Options};
+use weir::intercept::{Asker, Bound, FlowFacts, Interceptor, Listeners, Options};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -175,5 +175,13 @@ fn patiently<T>(mut call: impl FnMut() -> std::io::Result<T>) -> T {
             }
             result => return result.unwrap(),
         }
+    }
+}
+
+/// Who sent a query, from a socket that is still open.
+pub(crate) fn there(asker: Option<Asker>) -> FlowFacts {
+    match asker {
+        Some(Asker::There(facts)) => facts,
+        other => panic!("{other:?}"),
     }
 }

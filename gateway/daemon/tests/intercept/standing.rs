@@ -121,7 +121,7 @@ attempt(lambda: tcp(('192.0.2.2', 1)).getpeername())",
         rig.interceptor().renew(7).unwrap();
     }
     let after = links(&rig.options, 7);
-    assert_eq!((before.len(), after.len()), (12, 12));
+    assert_eq!((before.len(), after.len()), (16, 16));
     for (before, after) in before.iter().zip(&after) {
         assert_eq!((&before.name, before.link), (&after.name, after.link));
         assert_ne!(before.program, after.program, "{}", before.name);
@@ -154,7 +154,7 @@ fn a_binding_of_another_layout_is_moved_and_never_uncovered() {
     client.go();
     rig.accept();
     assert_eq!(client.line(), "('192.0.2.1', 1)");
-    assert_eq!(links(&rig.options, 7).len(), 12);
+    assert_eq!(links(&rig.options, 7).len(), 16);
 }
 
 #[test]

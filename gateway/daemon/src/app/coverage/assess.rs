@@ -133,8 +133,11 @@ impl Reading<'_> {
         if self.origin == Origin::Shared {
             return SHARED.to_owned();
         }
-        match balance(self.since(Count::DnsPackets), self.figures.queries) {
+        let Figures { queries, late_queries, .. } = *self.figures;
+        match balance(self.since(Count::DnsPackets), queries) {
+            Balance::Open(count) if count <= late_queries => HOLDS.to_owned(),
             Balance::Open(count) if self.ended => {
+                let count = count - late_queries;
                 format!("unknown: {count} queries were dropped before they were read")
             }
             balance => self.state(balance),
