@@ -65,15 +65,15 @@ type End<'a> = (&'a Address, u16);
 #[inline(always)]
 fn find(context: *mut c_void, protocol: u8, from: End<'_>, to: End<'_>) -> Peer {
     let ports = ports(from.1, to.1);
-    let mut four = [from.0[3], to.0[3], ports];
     let [a, b, c, d] = *from.0;
     let [e, f, g, h] = *to.0;
-    let mut six = [a, b, c, d, e, f, g, h, ports];
-    let (tuple, size) = if address::is_mapped(to.0) {
-        (four.as_mut_ptr().cast::<bpf_sock_tuple>(), size_of::<[u32; 3]>() as u32)
+    // One place for both forms: the verifier of 6.1 does not see which size goes with which place.
+    let (mut words, size) = if address::is_mapped(to.0) {
+        ([d, h, ports, 0, 0, 0, 0, 0, 0], size_of::<[u32; 3]>() as u32)
     } else {
-        (six.as_mut_ptr().cast::<bpf_sock_tuple>(), size_of::<[u32; 9]>() as u32)
+        ([a, b, c, d, e, f, g, h, ports], size_of::<[u32; 9]>() as u32)
     };
+    let tuple = words.as_mut_ptr().cast::<bpf_sock_tuple>();
     // SAFETY: the tuple lives on the stack and its size says which of the two it is.
     let found = unsafe {
         if protocol == TCP {

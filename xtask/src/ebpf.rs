@@ -1,4 +1,4 @@
-//! Builds the eBPF object, and proves that the committed one is what the source gives.
+//! Builds the eBPF objects, and proves that the committed ones are what the source gives.
 //!
 //! eBPF needs `core` from source and a linker whose LLVM is that of the compiler. Debian's compiler
 //! comes with both; what is missing is installed.
@@ -14,25 +14,32 @@ const LLVM: &str = "/usr/lib/llvm-22";
 const LINKER: &str = "bpf-linker";
 const LINKER_VERSION: &str = "0.13.0";
 const TARGET: &str = "bpfel-unknown-none";
-const OBJECT: &str = "gateway/daemon/src/intercept/weir.bpf.o";
+const COMMITTED: &str = "gateway/daemon/src/intercept";
+/// The programs of bound cgroups, and those that are the kernel's security module.
+const OBJECTS: [&str; 2] = ["weir", "weir-lsm"];
 
-/// Builds the object. With `check` the committed one is compared, else it is replaced.
+/// Builds the objects. With `check` the committed ones are compared, else they are replaced.
 pub fn run(check: bool) -> Result<()> {
     let root = root()?;
     install()?;
-    let built = root.join("gateway-ebpf/target").join(TARGET).join("release/weir");
     build(&root)?;
-    let stripped = root.join("gateway-ebpf/target/weir.bpf.o");
-    strip(&built, &stripped)?;
+    OBJECTS.into_iter().try_for_each(|name| object(&root, name, check))
+}
+
+fn object(root: &Path, name: &str, check: bool) -> Result<()> {
+    let target = root.join("gateway-ebpf/target");
+    let stripped = target.join(format!("{name}.bpf.o"));
+    strip(&target.join(TARGET).join("release").join(name), &stripped)?;
 
     let new = std::fs::read(&stripped).context("reading the built object")?;
-    let committed = root.join(OBJECT);
+    let path = format!("{COMMITTED}/{name}.bpf.o");
+    let committed = root.join(&path);
     if check {
-        let old = std::fs::read(&committed).context("reading the committed object")?;
-        ensure!(old == new, "{OBJECT} is not what gateway-ebpf gives: run `cargo xtask ebpf`");
+        let old = std::fs::read(&committed).with_context(|| format!("reading {path}"))?;
+        ensure!(old == new, "{path} is not what gateway-ebpf gives: run `cargo xtask ebpf`");
         return Ok(());
     }
-    std::fs::write(&committed, new).with_context(|| format!("writing {OBJECT}"))
+    std::fs::write(&committed, new).with_context(|| format!("writing {path}"))
 }
 
 fn root() -> Result<PathBuf> {

@@ -49,6 +49,10 @@ pub enum Part {
 const TEST: [Part; 7] =
     [Part::Build, Part::Postgres, Part::Network, Part::Python, Part::Node, Part::Java, Part::Tools];
 
+/// What machines need; Ruby reads the Vagrantfile.
+const MACHINES: [&str; 7] =
+    ["qemu-system-x86", "busybox-static", "kmod", "xz-utils", "iproute2", "python3", "ruby"];
+
 /// Runs the task.
 pub fn run(args: &Args) -> Result<()> {
     install(if args.only.is_empty() { &TEST } else { &args.only })
@@ -92,9 +96,7 @@ fn one(part: Part) -> Result<()> {
         Part::Proxies => apt(&["pgbouncer", "haproxy", "util-linux"]),
         Part::Ebpf => ebpf::run(true),
         Part::Deny => deny(),
-        Part::Vm => {
-            apt(&["qemu-system-x86", "busybox-static", "kmod", "xz-utils", "iproute2", "python3"])
-        }
+        Part::Vm => apt(&MACHINES),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod balance;
 pub mod close;
 pub mod count;
 pub mod layout;
+pub mod lsm;
 pub mod option;
 pub mod packet;
 pub mod socket;

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use crate::count::Counters;
+use crate::lsm::{LsmRefusal, Scope};
 use crate::{AskerKey, Closed, FlowKey, FlowMeta, Listener, Owner, RESOLVERS, Resolvers};
 
 // SAFETY: all of them are `repr(C)`, have integers and arrays of integers only, no padding (asserted
@@ -16,6 +17,10 @@ unsafe impl aya::Pod for AskerKey {}
 unsafe impl aya::Pod for Listener {}
 // SAFETY: as above.
 unsafe impl aya::Pod for Counters {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Scope {}
+// SAFETY: as above.
+unsafe impl aya::Pod for LsmRefusal {}
 
 const _: () = {
     assert!(size_of::<FlowMeta>() == 5 * 8 + 4 * 4 + 16 + 2 * 2 + 1 + 1 + 2 + 16);
@@ -25,4 +30,6 @@ const _: () = {
     assert!(size_of::<Owner>() == 8 + 8);
     assert!(size_of::<Resolvers>() == (16 + 2) * RESOLVERS + 16 + 4 + 4);
     assert!(size_of::<Listener>() == 2 * 2 + 2 * 2 * RESOLVERS);
+    assert!(size_of::<Scope>() == 8 + 3 * 4 + 19 * 4);
+    assert!(size_of::<LsmRefusal>() == 2 * 8 + 4 * 4);
 };

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use super::suites::{self, Suite};
-use crate::shell;
 
 /// Begins the lines that are for the caller, not for the reader.
 pub(super) const MARK: &str = "@vm ";
@@ -16,6 +15,8 @@ mount -t devtmpfs dev /dev
 exec </dev/null >/dev/ttyS1 2>&1
 stty -F /dev/ttyS1 raw -echo
 mkdir -p /dev/pts /dev/shm
+ln -s /proc/self/fd /dev/fd
+for one in 0:stdin 1:stdout 2:stderr; do ln -s /proc/self/fd/${one%:*} /dev/${one#*:}; done
 mount -t devpts devpts /dev/pts
 for folder in /dev/shm /tmp /run; do mount -t tmpfs memory $folder; done
 chmod 1777 /dev/shm /tmp
@@ -35,14 +36,14 @@ ip addr add 198.51.100.2/24 dev eth0 && ip route add default via 198.51.100.1
 ip -6 addr add 2001:db8:ffff::2/64 dev eth0 nodad && ip -6 route add default dev eth0";
 
 /// How a suite is run.
-pub(super) struct Order<'a> {
-    pub(super) suite: &'a Suite,
+pub(super) struct Order {
+    pub(super) suite: Suite,
     /// Filters and options for the test program.
     pub(super) arguments: Vec<String>,
 }
 
 /// The script.
-pub(super) fn script(modules: &std::path::Path, orders: &[Order<'_>], seconds: u64) -> String {
+pub(super) fn script(modules: &std::path::Path, orders: &[Order], seconds: u64) -> String {
     let mut text = MOUNTS.to_owned();
     let mut line = |args: std::fmt::Arguments<'_>| {
         let _ = text.write_fmt(args);
@@ -50,7 +51,7 @@ pub(super) fn script(modules: &std::path::Path, orders: &[Order<'_>], seconds: u
     };
     line(format_args!("mount --bind {} /lib/modules/$(uname -r)", quoted(modules)));
     line(format_args!("{UPLINK}"));
-    line(format_args!("export WEIR_BIN={}", quoted(shell::build_dir().join("debug/weir"))));
+    line(format_args!("export WEIR_BIN={}", quoted(suites::weir())));
     line(format_args!("export WEIR_VM=1 RUST_BACKTRACE=0 TERM=dumb"));
     line(format_args!("cd {}", quoted(suites::folder())));
     line(format_args!("echo '{MARK}up' $(uname -r) lsm=$(cat /sys/kernel/security/lsm)"));

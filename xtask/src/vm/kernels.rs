@@ -41,6 +41,9 @@ pub(super) struct Run {
     pub(super) cmdline: String,
     /// Test targets of the package `weir`.
     pub(super) suites: Vec<String>,
+    /// Scenarios: programs of the repository that are given the path of `weir`.
+    #[serde(default)]
+    pub(super) scenarios: Vec<String>,
     /// The tests that a smoke run keeps of a suite; a suite that is not named runs whole.
     #[serde(default)]
     pub(super) smoke: BTreeMap<String, Vec<String>>,

@@ -28,7 +28,7 @@ use suites::Suite;
 
 /// How long a machine may take.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
-const SMOKE_LIMIT: Duration = Duration::from_secs(5 * 60);
+const SMOKE_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// Arguments of `vm`.
 #[derive(clap::Args)]
@@ -41,7 +41,7 @@ pub struct Args {
     /// Only this way of booting: a [[run]] of kernels.toml.
     #[arg(long)]
     run: Option<String>,
-    /// Only this suite.
+    /// Only this suite or scenario.
     #[arg(long)]
     suite: Option<String>,
     /// Look for newer packages than those that were fetched before.
@@ -82,8 +82,11 @@ fn chosen_runs(runs: &[Run], args: &Args) -> Result<Vec<Run>> {
         chosen.retain(|run| run.name == *name);
     }
     if let Some(name) = &args.suite {
-        chosen.iter_mut().for_each(|run| run.suites.retain(|suite| suite == name));
-        chosen.retain(|run| !run.suites.is_empty());
+        for run in &mut chosen {
+            run.suites.retain(|suite| suite == name);
+            run.scenarios.retain(|path| path.contains(name.as_str()));
+        }
+        chosen.retain(|run| !run.suites.is_empty() || !run.scenarios.is_empty());
     }
     ensure!(!chosen.is_empty(), "kernels.toml has no such run or suite");
     Ok(chosen)
@@ -101,11 +104,12 @@ fn boot(
     let own = folder.join("machines").join(&name);
     fs::create_dir_all(&own).with_context(|| format!("making {}", own.display()))?;
     let limit = if args.smoke { SMOKE_LIMIT } else { LIMIT };
-    let orders: Vec<Order<'_>> = suites
+    let mut orders: Vec<Order> = suites
         .iter()
         .filter(|suite| run.suites.contains(&suite.name))
-        .map(|suite| Order { suite, arguments: arguments(run, suite, args) })
+        .map(|suite| Order { suite: suite.clone(), arguments: arguments(run, suite, args) })
         .collect();
+    orders.extend(run.scenarios.iter().map(|path| scenario(path)));
     let script = own.join("guest.sh");
     fs::write(&script, guest::script(&image.modules, &orders, limit.as_secs()))?;
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
@@ -120,8 +124,15 @@ fn boot(
     Ok(outcome)
 }
 
+fn scenario(path: &str) -> Order {
+    let program = shell::root().join(path);
+    let name = program.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let arguments = vec![suites::weir().display().to_string()];
+    Order { suite: Suite { name, program }, arguments }
+}
+
 fn arguments(run: &Run, suite: &Suite, args: &Args) -> Vec<String> {
-    let mut arguments = vec!["--test-threads=2".to_owned()];
+    let mut arguments = vec!["--test-threads=4".to_owned()];
     if args.smoke {
         arguments.extend(run.smoke.get(&suite.name).cloned().unwrap_or_default());
     }
@@ -152,7 +163,8 @@ fn summary(ended: &[(String, Outcome, Duration)], folder: &Path) -> Result<()> {
 
 fn result(suite: &machine::Ended) -> String {
     match (suite.status, suite.result.as_str()) {
-        (0, result) if !result.is_empty() => result.to_owned(),
+        (0, "") => "ok".to_owned(),
+        (0, result) => result.to_owned(),
         (124 | 137, _) => "took too long".to_owned(),
         (status, "") => format!("no result, status {status}"),
         (_, result) => result.to_owned(),

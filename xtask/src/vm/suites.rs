@@ -19,6 +19,11 @@ pub(super) fn folder() -> PathBuf {
     shell::root().join("gateway/daemon")
 }
 
+/// The binary that the test programs run.
+pub(super) fn weir() -> PathBuf {
+    shell::build_dir().join("debug/weir")
+}
+
 /// Builds test targets, and the binary that they run.
 pub(super) fn build(names: &[String]) -> Result<Vec<Suite>> {
     let mut cargo = shell::cargo();

@@ -1,30 +1,23 @@
 //! Interception as the app uses it: bindings, and listeners whose connections go to the workers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use tokio::sync::watch;
 
 use super::coverage::Observed;
-use super::explicit;
 use super::workers::{Workers, until_closed};
+use super::{explicit, lsm, tiers};
 use crate::config::{Config, Mode};
 use crate::flow::accept::Facts;
 use crate::flow::dns;
 use crate::flow::services::Services;
+use crate::intercept::lsm::Refusals;
 use crate::intercept::{
     Bound, Closes, Counters, Denial, Denials, Explicit, FactsReader, Inherited, InterceptError,
     Interceptor, Listeners, Options, Served, kill_all,
 };
-
-/// What cgroup programs alone do not stop.
-const NOT_IN_T1: [&str; 4] = [
-    "socket families that are not IPv4 or IPv6 (vsock, packet and others): only the jail of `weir run` refuses them",
-    "Unix sockets of privileged services (Docker, systemd): what they start is not bound",
-    "sockets that an unbound process passes in: they belong to the cgroup in which they were made",
-    "unbound processes of the same user, root outside the cgroup, and kernel exploits",
-];
 
 /// How agents' connections come in.
 enum Way {
@@ -72,10 +65,11 @@ impl Kernel {
                     instance: config.gateway.instance.clone(),
                     bpffs: config.gateway.bpffs.clone(),
                 };
-                let interceptor = match inherited {
+                let mut interceptor = match inherited {
                     Some(inherited) => Interceptor::inherit(&options, inherited)?,
                     None => Interceptor::start(&options)?,
                 };
+                lsm::prepare(&mut interceptor, &config.gateway)?;
                 let facts = interceptor.facts();
                 Way::Kernel { interceptor: Arc::new(Mutex::new(interceptor)), facts }
             }
@@ -98,9 +92,28 @@ impl Kernel {
     /// What this tier does not enforce, one sentence each.
     pub fn not_enforced(&self) -> Vec<&'static str> {
         match &self.way {
-            Way::Kernel { .. } => NOT_IN_T1.to_vec(),
-            Way::Explicit(_) => vec!["explicit mode enforces nothing: agents can go around Weir"],
+            Way::Kernel { interceptor, .. } if lock(interceptor).lsm().available => {
+                tiers::NOT_IN_T3.to_vec()
+            }
+            Way::Kernel { .. } => tiers::NOT_IN_T1.to_vec(),
+            Way::Explicit(_) => tiers::NOT_IN_EXPLICIT.to_vec(),
         }
+    }
+
+    /// What the LSM programs do or why there are none.
+    pub fn lsm(&self) -> String {
+        match &self.way {
+            Way::Kernel { interceptor, .. } => lock(interceptor).lsm().to_string(),
+            Way::Explicit(_) => "explicit mode".to_owned(),
+        }
+    }
+
+    /// What the LSM programs have refused, once, and the bindings by their leaves, each time.
+    pub fn refusals(&self) -> Option<(Refusals, impl Fn() -> BTreeMap<u64, u64> + use<>)> {
+        let Way::Kernel { interceptor, .. } = &self.way else { return None };
+        let refusals = lock(interceptor).refusals()?;
+        let interceptor = interceptor.clone();
+        Some((refusals, move || lock(&interceptor).leaves()))
     }
 
     /// Whether agents can't get around Weir.
@@ -224,6 +237,7 @@ impl Kernel {
     /// thread. Until then those do the same, with the same maps.
     pub async fn renew(&self) -> anyhow::Result<usize> {
         let Way::Kernel { interceptor, .. } = &self.way else { return Ok(0) };
+        lock(interceptor).settle_lsm()?;
         let adopted = self.adopted();
         let count = adopted.len();
         for bound in adopted {

@@ -9,11 +9,13 @@ pub mod handover;
 pub mod kept;
 pub mod kernel;
 pub mod keys;
+pub mod lsm;
 pub mod notify;
 pub mod reports;
 pub mod sessions;
 pub mod socket;
 pub mod take;
+pub mod tiers;
 pub mod upgrade;
 pub mod workers;
 
@@ -139,6 +141,7 @@ async fn serve(config: Config, upgrade: bool) -> anyhow::Result<()> {
     }
     reports::watch_denials(&app);
     reports::watch_closes(&app);
+    lsm::watch(&app);
     coverage::watch(&app);
     canary::at_start(&app);
     sessions::watch(&app);
@@ -193,6 +196,7 @@ fn started(app: &App, policy_hash: &str, recovery: &str, upgrade: bool) -> Event
     let event = Event::info(now_us(), "gateway.started", text.to_owned())
         .with("version", env!("CARGO_PKG_VERSION"))
         .with("tier", app.kernel.tier())
+        .with("lsm", app.kernel.lsm())
         .with("policy", policy_hash)
         .with("recovery", recovery);
     if app.config.gateway.mode == Mode::Explicit { event.warning() } else { event }

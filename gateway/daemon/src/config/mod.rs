@@ -50,6 +50,8 @@ pub struct GatewayConfig {
     pub host: String,
     /// A bpffs mount of its own, for tests.
     pub bpffs: Option<PathBuf>,
+    /// Unix sockets of others that agents may connect to in tier T3, as those have bound them.
+    pub unix_sockets: Vec<String>,
 }
 
 impl Default for GatewayConfig {
@@ -63,6 +65,7 @@ impl Default for GatewayConfig {
             explicit: Vec::new(),
             host: String::new(),
             bpffs: None,
+            unix_sockets: Vec::new(),
         }
     }
 }

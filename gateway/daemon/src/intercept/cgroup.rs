@@ -50,6 +50,12 @@ impl Hierarchy {
     }
 }
 
+/// How deep a cgroup lies in the hierarchy, which has its root at zero.
+pub(super) fn depth(cgroup: &str) -> u32 {
+    let parts = cgroup.split('/').filter(|part| !part.is_empty());
+    parts.fold(0, |depth, _| depth + 1)
+}
+
 fn parse(mountinfo: &str) -> Option<Hierarchy> {
     let mut mounts = mountinfo.lines().filter_map(|line| {
         let (left, right) = line.split_once(" - ")?;

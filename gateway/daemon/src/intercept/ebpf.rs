@@ -14,6 +14,7 @@ use weir_abi::{ACTIVE, REVOKED};
 
 use super::attachment::{Attachment, Witnessed};
 use super::cgroup::{self, Hierarchy};
+use super::lsm::{self, Lsm, LsmStatus};
 use super::maps::{self, Facts, Maps};
 use super::namespaces::{Namespace, Namespaces};
 use super::pins::{self, Pins};
@@ -38,6 +39,7 @@ pub struct Interceptor {
     /// What the kernel ran for each binding when it was bound or adopted.
     witnessed: Witnessed,
     namespaces: Namespaces,
+    lsm: Lsm,
     _accept: Vec<FdLink>,
 }
 
@@ -109,6 +111,10 @@ impl Interceptor {
         let denials = Some(Denials::new(maps::denials(&mut ebpf)?));
         let closes = Some(Closes::new(maps::closes(&mut ebpf)?));
         programs::attach_guard(&slice.path, slice.id, pins.life())?;
+        let mut lsm = Lsm::start(pins.lsm(), slice.id, cgroup::depth(&slice.name));
+        if !live {
+            lsm.settle()?;
+        }
         Ok(Self {
             pins,
             slice,
@@ -121,6 +127,7 @@ impl Interceptor {
             adopted: Vec::new(),
             witnessed: Witnessed::default(),
             namespaces: Namespaces::new(listen::own()?),
+            lsm,
             _accept: accept,
         })
     }
@@ -265,9 +272,41 @@ impl Interceptor {
         self.closes.take()
     }
 
-    /// How much is enforced: cgroup programs only.
+    /// How much is enforced: cgroup programs, and LSM programs where the kernel has them.
     pub fn tier(&self) -> &'static str {
-        "T1"
+        if self.lsm.status().available { "T3" } else { "T1" }
+    }
+
+    /// What there is of the LSM programs, and why not more.
+    pub fn lsm(&self) -> &LsmStatus {
+        self.lsm.status()
+    }
+
+    /// Lets bound processes connect to Unix sockets of others, by the names that those have bound;
+    /// `@` begins abstract ones.
+    pub fn allow_unix(&mut self, names: &[String]) -> Result<(), InterceptError> {
+        self.lsm.allow(names)
+    }
+
+    /// Puts the LSM programs in the place of those of the gateway before, once it has handed over.
+    pub fn settle_lsm(&mut self) -> Result<(), InterceptError> {
+        self.lsm.settle()
+    }
+
+    /// The stream of what LSM programs refused; only the first call has it.
+    pub fn refusals(&mut self) -> Option<lsm::Refusals> {
+        self.lsm.refusals()
+    }
+
+    /// How often each LSM program has refused something.
+    pub fn refused(&self) -> BTreeMap<&'static str, u64> {
+        self.lsm.counts()
+    }
+
+    /// The bindings by the cgroup ids of their leaves.
+    pub fn leaves(&self) -> BTreeMap<u64, u64> {
+        let leaf = |bound: &Bound| Some((cgroup::id(&bound.path).ok()?, bound.id));
+        self.bindings.values().filter_map(leaf).collect()
     }
 
     /// Whether a path as in `/proc/PID/cgroup` lies in the slice, bound or not.
@@ -290,6 +329,7 @@ impl Interceptor {
         if self.pins.are_kept() {
             return Ok(());
         }
+        self.lsm.retire()?;
         self.slice.remove()?;
         self.pins.remove()
     }

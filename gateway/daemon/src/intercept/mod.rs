@@ -41,6 +41,8 @@ mod kernel;
 #[cfg(target_os = "linux")]
 mod listen;
 #[cfg(target_os = "linux")]
+pub mod lsm;
+#[cfg(target_os = "linux")]
 mod maps;
 #[cfg(target_os = "linux")]
 mod namespaces;
@@ -207,6 +209,9 @@ pub enum InterceptError {
     /// An instance or leaf name with other characters.
     #[error("the name {0:?} is not made of 1 to 64 letters, digits, - and _")]
     Name(String),
+    /// No Unix socket can have this name.
+    #[error("{0:?} is not the name of a Unix socket")]
+    Peer(String),
     /// Another gateway of the same name runs.
     #[error("another gateway of the instance {0:?} is running")]
     Running(String),

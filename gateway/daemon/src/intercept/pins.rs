@@ -1,5 +1,5 @@
 //! The pins of one instance, and the lock on them:
-//! `<bpffs>/weir/<instance>/v<version>-<layout>/{maps,slice,links/<binding>_<leaf>}`.
+//! `<bpffs>/weir/<instance>/{lsm,v<version>-<layout>/{maps,slice,links/<binding>_<leaf>}}`.
 //!
 //! The version and the fingerprint of the maps' layout are in the name, so what another layout
 //! left behind is never taken for our own; it is found as a `Life` and moved over or ended.
@@ -12,6 +12,8 @@ use super::{InterceptError, Options, bpffs, maps, syscall};
 
 /// Says that the slice's programs stay when the gateway stops: somebody attached them for good.
 const KEPT: &str = "kept";
+/// Where the links of the LSM programs are.
+const LSM: &str = "lsm";
 /// Says how many links a complete binding has; bpffs has no files, so the name carries it.
 const COMPLETE: &str = "all-";
 
@@ -70,6 +72,11 @@ impl Pins {
     /// The lock, to hand it on.
     pub(super) fn lock(&self) -> &File {
         &self.lock
+    }
+
+    /// The links of the LSM programs. Their maps are not pinned, so no layout has to match.
+    pub(super) fn lsm(&self) -> PathBuf {
+        self.own.join(LSM)
     }
 
     /// Our own pins.
@@ -148,6 +155,13 @@ pub(super) fn lives(own: &Path) -> Result<Vec<Life>, InterceptError> {
     let names = bpffs::names(own)?;
     let of_lives = names.into_iter().filter(|name| name.starts_with('v'));
     Ok(of_lives.map(|name| Life { root: own.join(name) }).collect())
+}
+
+/// Where an instance has its LSM programs' links, if it has some; nothing is made or mounted.
+pub(super) fn lsm_of(options: &Options) -> Option<PathBuf> {
+    let instance = super::checked(&options.instance).ok()?;
+    let bpffs = bpffs::mounted(options.bpffs.as_deref()).ok()??;
+    Some(bpffs.join("weir").join(instance).join(LSM)).filter(|lsm| lsm.is_dir())
 }
 
 /// The directory of an instance.

@@ -7,7 +7,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use aya::EbpfLoader;
-use aya::programs::ProgramType;
 
 use super::{InterceptError, Options, bpffs, cgroup, chain, maps, pins, programs};
 
@@ -58,15 +57,6 @@ pub fn verify_programs() -> Result<Vec<(String, Option<String>)>, InterceptError
         (name.to_owned(), why)
     });
     Ok(found.collect())
-}
-
-/// Whether BPF LSM programs can be loaded.
-///
-/// # Errors
-/// The kernel can't be asked, most likely for want of privileges.
-pub fn can_load_lsm() -> Result<bool, InterceptError> {
-    aya::sys::is_program_supported(ProgramType::Lsm(aya::programs::LsmAttachType::Mac))
-        .map_err(|error| InterceptError::ebpf("probing for BPF LSM", error))
 }
 
 /// Where cgroup v2 is mounted.

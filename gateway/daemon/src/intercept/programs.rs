@@ -55,6 +55,8 @@ pub(super) fn load(binding: u64, maps: &Path) -> Result<Ebpf, InterceptError> {
 
 fn load_below(binding: u64, slice: u64, maps: &Path) -> Result<Ebpf, InterceptError> {
     let mut loader = EbpfLoader::new();
+    // Nothing in the object is relocated to the kernel's types, which take long to read.
+    loader.btf(None);
     loader.override_global("BINDING", &binding, true);
     loader.override_global("SLICE", &slice, true);
     for name in maps::names() {

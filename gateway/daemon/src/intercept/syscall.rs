@@ -178,6 +178,14 @@ pub(super) fn effective(cgroup: BorrowedFd<'_>, attach_type: u32) -> io::Result<
     Ok((0..count.min(QUERIED)).map(|at| unsafe { ids.as_ptr().add(at).read_volatile() }).collect())
 }
 
+/// What the kernel says to a command of bpf(2) that it does not know.
+pub(super) fn unknown_command(command: u32) -> io::Error {
+    match bpf(libc::c_int::from_ne_bytes(command.to_ne_bytes()), &mut ById::default()) {
+        Err(error) => error,
+        Ok(_) => io::Error::other("it knows it"),
+    }
+}
+
 fn info<T: Copy + Default>(object: &OwnedFd) -> io::Result<T> {
     let mut info = T::default();
     let mut attributes = InfoByFd {

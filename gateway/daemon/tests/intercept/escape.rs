@@ -136,6 +136,8 @@ say('done'); input()";
             (port, port.to_string().as_bytes().try_into().unwrap())
         );
         client.go();
+        // A FIN of ours that crossed the client's reset would refuse the next SYN.
+        std::io::Read::read(&mut flow, &mut sent).unwrap_err();
     }
     assert_eq!(client.line(), "done");
     assert_eq!((rig.count("published"), rig.count("publish_failed")), (400, 0));

@@ -10,8 +10,8 @@ use weir::intercept::canary::{Canary, HOLDS};
 use weir::intercept::close::Served;
 use weir::intercept::{Closed, InterceptError};
 
+use crate::rig::layout;
 use crate::rig::{Rig, settle};
-use crate::standing::layout;
 
 /// Waits until every whole has become its parts.
 fn check_even(rig: &Rig) {

@@ -94,7 +94,7 @@ fn a_leaf_without_all_its_programs_is_cleared() {
     let mut client = Client::spawn(&["python3"], "input()");
     first.enter(&bound, client.child.id()).unwrap();
     drop(first);
-    let links = crate::standing::layout(&options).join("links/0000000000000009_half");
+    let links = crate::rig::layout(&options).join("links/0000000000000009_half");
     std::fs::remove_file(links.join("weir_egress")).unwrap();
     let mut second = Interceptor::start(&options).unwrap();
     assert_eq!(second.adopted(), []);

@@ -1,8 +1,10 @@
 //! One interceptor per test, and Python clients that start inside its leaf.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd as _;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Once;
 use std::time::{Duration, Instant};
@@ -184,4 +186,16 @@ pub(crate) fn there(asker: Option<Asker>) -> FlowFacts {
         Some(Asker::There(facts)) => facts,
         other => panic!("{other:?}"),
     }
+}
+
+/// Where an instance has pinned what this version made.
+pub(crate) fn layout(options: &Options) -> PathBuf {
+    let mut lives = fs::read_dir(pins(options)).unwrap().map(|entry| entry.unwrap().path());
+    lives.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("v1-")).unwrap()
+}
+
+/// Where an instance has pinned anything.
+pub(crate) fn pins(options: &Options) -> PathBuf {
+    let bpffs = options.bpffs.clone().unwrap_or_else(|| "/sys/fs/bpf".into());
+    bpffs.join("weir").join(&options.instance)
 }

@@ -1,20 +1,12 @@
 //! What stands without a gateway: the slice's own programs, and pins of gateways that are gone.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::mount::umount;
 use weir::intercept::{self, InterceptError, Interceptor, Link, Options};
 
-use crate::rig::{Client, Rig, accept, options, settle};
-
-/// The pins of an instance, of the only layout that it has.
-pub(crate) fn layout(options: &Options) -> PathBuf {
-    let bpffs = options.bpffs.clone().unwrap_or_else(|| "/sys/fs/bpf".into());
-    let own = bpffs.join("weir").join(&options.instance);
-    let mut lives = fs::read_dir(&own).unwrap().map(|entry| entry.unwrap().path());
-    lives.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("v1-")).unwrap()
-}
+use crate::rig::{Client, Rig, accept, layout, options, settle};
 
 fn put(client: &Client, cgroup: &Path) {
     fs::create_dir_all(cgroup).unwrap();

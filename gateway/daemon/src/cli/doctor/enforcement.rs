@@ -3,13 +3,38 @@
 use super::finding::{Level, Report};
 use super::{Patient, kernel};
 use crate::config::Mode;
-use crate::intercept::{Interceptor, Options, probe};
+use crate::intercept::{Interceptor, Options, lsm, probe};
 
 const AREA: &str = "enforcement";
 
 pub(super) fn check(patient: &Patient<'_>, report: &mut Report) {
     gateway(patient, report);
+    security_module(patient, report);
     pins(patient, report);
+}
+
+fn options(patient: &Patient<'_>) -> Options {
+    let gateway = &patient.config.gateway;
+    Options { instance: gateway.instance.clone(), bpffs: gateway.bpffs.clone() }
+}
+
+/// Tier T3; of a kernel without it, its list of security modules has told.
+fn security_module(patient: &Patient<'_>, report: &mut Report) {
+    if !kernel::has_bpf() || patient.config.gateway.mode == Mode::Explicit {
+        return;
+    }
+    let status = lsm::status(&options(patient));
+    if status.available {
+        report.ok(AREA, format!("tier T3: {status}"));
+    } else if status.possible && patient.gateway.is_err() {
+        report.ok(AREA, "tier T3 can be reached here: the kernel takes the LSM programs");
+    } else {
+        report.warn(
+            AREA,
+            format!("tier T3 is not there: {}", status.reason),
+            "see docs/kernels.md",
+        );
+    }
 }
 
 fn gateway(patient: &Patient<'_>, report: &mut Report) {
@@ -57,8 +82,7 @@ fn would_be(patient: &Patient<'_>, report: &mut Report) {
 }
 
 fn pins(patient: &Patient<'_>, report: &mut Report) {
-    let gateway = &patient.config.gateway;
-    let options = Options { instance: gateway.instance.clone(), bpffs: gateway.bpffs.clone() };
+    let options = options(patient);
     match probe::pinned(&options) {
         Err(error) => {
             report.unknown(AREA, format!("the pins can't be read: {error}"), "sudo weir doctor")

@@ -115,24 +115,18 @@ fn jail(report: &mut Report) {
         ),
     }
     let listed = fs::read_to_string("/sys/kernel/security/lsm");
-    let loadable = if has_bpf() { probe::can_load_lsm().ok() } else { None };
-    match (listed, loadable) {
-        (Ok(list), _) if !list.split(',').any(|name| name.trim() == "bpf") => {
+    match listed {
+        Ok(list) if !list.split(',').any(|name| name.trim() == "bpf") => {
             let text = format!("BPF LSM is not active (LSMs: {})", list.trim());
             report.warn(AREA, text, "boot with lsm=...,bpf for tier T3");
         }
-        (Ok(_), Some(true)) => report.ok(AREA, "BPF LSM is active and takes programs"),
-        (Ok(_), Some(false)) => report.warn(
-            AREA,
-            "BPF LSM is listed but takes no programs",
-            "cat /sys/kernel/security/lockdown",
-        ),
-        (Ok(_), None) => report.unknown(
+        Ok(_) if !has_bpf() => report.unknown(
             AREA,
             "BPF LSM is listed; whether it takes programs was not tried",
             AS_ROOT,
         ),
-        (Err(error), _) => report.unknown(
+        Ok(_) => report.ok(AREA, "BPF LSM is listed"),
+        Err(error) => report.unknown(
             AREA,
             format!("the list of LSMs can't be read: {error}"),
             "mount -t securityfs none /sys/kernel/security",
