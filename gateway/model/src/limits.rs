@@ -58,6 +58,8 @@ pub const DNS_MS: u64 = 5_000;
 pub const DNS_IDLE_MS: u64 = 10_000;
 /// Network namespaces that one binding's processes may have listeners in at a time.
 pub const NAMESPACES_PER_BINDING: usize = 32;
+/// Cancel requests that wait to be passed on to the gateway before; what is more is dropped.
+pub const STRAY_CANCELS: usize = 64;
 /// Names that DNS taught us, per gateway.
 pub const NAMES: usize = 65_536;
 /// Holds that wait at a time, per session.

@@ -57,7 +57,7 @@ async fn try_give(app: &Rc<App>, to: UnixStream, peer: &Peer) -> anyhow::Result<
     app.phase.send_replace(Phase::Giving);
     let given = change_hands(app, way, peer).await;
     if given.is_err() {
-        app.ledger.share();
+        app.ledger.go_on();
         app.services.approvals.reclaim();
         app.services.accepting.send_replace(true);
         app.kernel.accept_again().context("accepting again")?;
@@ -93,15 +93,14 @@ async fn change_hands(app: &Rc<App>, way: Channel, peer: &Peer) -> anyhow::Resul
     while app.ending.get() > 0 {
         tokio::time::sleep(LOOK).await;
     }
-    coverage::stopped(app).await;
-    app.services.accepting.send_replace(false);
-    let goods = Goods {
-        control: app.control.listener()?,
-        passed,
-        listeners: app.kernel.listening()?,
-        inherited: app.kernel.bequeath()?,
-        asked: sessions::asked(app),
+    let (control, listeners, inherited) = match part_with(app).await {
+        Ok(parts) => parts,
+        Err(error) => {
+            app.control.come_back(passed)?;
+            return Err(error);
+        }
     };
+    let goods = Goods { control, passed, listeners, inherited, asked: sessions::asked(app) };
     let (services, peer) = (app.services.clone(), peer.clone());
     let given = tokio::task::spawn_blocking(move || hand(&services, way, goods, &peer));
     match given.await.context("handing over")? {
@@ -111,6 +110,20 @@ async fn change_hands(app: &Rc<App>, way: Channel, peer: &Peer) -> anyhow::Resul
             Err(error)
         }
     }
+}
+
+/// Stops accepting, has the ledger say its last word, and shares what others go on with.
+async fn part_with(app: &Rc<App>) -> anyhow::Result<(OwnedFd, Vec<Listeners>, Inherited)> {
+    app.services.accepting.send_replace(false);
+    // What was accepted before they ended belongs into the last row.
+    let ended = async {
+        while app.services.accepting.receiver_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(END, ended).await.context("waiting for the last accept")?;
+    coverage::stopped(app).await;
+    Ok((app.control.listener()?, app.kernel.listening()?, app.kernel.bequeath()?))
 }
 
 /// What is given away beside the record.
@@ -235,6 +248,11 @@ async fn follow(app: &Rc<App>, line: &str) -> Option<String> {
     match serde_json::from_str(line) {
         Ok(Order::Cut { session, reason }) => {
             sessions::cut(app, session, &reason);
+            None
+        }
+        Ok(Order::Cancel { session, pid, key }) => {
+            let cancels = app.services.cancels.clone();
+            tokio::task::spawn_local(async move { cancels.cancel(session, pid, &key).await });
             None
         }
         Ok(Order::Reload) => match app.reload().await {

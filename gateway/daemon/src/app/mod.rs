@@ -76,6 +76,8 @@ pub struct App {
     pub binary: PathBuf,
     /// The completeness ledger.
     pub ledger: Ledger,
+    /// Whether programs of the gateway before are still being replaced.
+    pub renewing: Cell<bool>,
     /// One canary at a time.
     pub canary: tokio::sync::Mutex<()>,
 }
@@ -129,6 +131,7 @@ async fn serve(config: Config, upgrade: bool) -> anyhow::Result<()> {
         binary,
         ledger: Ledger::open(state).context("opening the ledger")?,
         canary: Default::default(),
+        renewing: Cell::new(upgrade),
         config,
         services,
     });
@@ -186,6 +189,7 @@ fn succeed(app: &Rc<App>, taken: take::Taken) -> anyhow::Result<()> {
                 Event::info(now_us(), "gateway.renewed", text).warning()
             }
         };
+        app.renewing.set(false);
         note(&app, event).await;
     });
     Ok(())

@@ -7,17 +7,22 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use tokio::sync::mpsc;
 use weir_model::{SessionId, limits};
 
 use super::App;
 use super::handover::{self, Given, Go, Ready};
 use crate::config::Config;
 use crate::control::{Channel, Client, Order, Passed, Request, Response};
+use crate::driver::postgres::cancel::Stray;
 use crate::intercept::{Inherited, Interceptor, Listeners};
 use crate::record::Handed;
 
 /// How long the old gateway may wait for statements that are held.
 const HOLDS: Duration = Duration::from_millis(limits::HOLD_MS + limits::HANDOVER_MS);
+
+/// Between two cancel requests that are passed on.
+const CANCELS: Duration = Duration::from_millis(20);
 
 /// What the old gateway gave.
 pub struct Taken {
@@ -130,6 +135,7 @@ pub fn ready(app: &Rc<App>, way: Channel) -> anyhow::Result<()> {
     way.set_nonblocking(true)?;
     let heard = tokio::net::UnixStream::from_std(way.try_clone()?)?;
     app.before.replace(Some(way));
+    pass_cancels_on(app);
     let app = app.clone();
     tokio::task::spawn_local(async move {
         // It says nothing: whatever comes is its end.
@@ -137,9 +143,24 @@ pub fn ready(app: &Rc<App>, way: Channel) -> anyhow::Result<()> {
             tracing::debug!(%error, "listening to the gateway before this one");
         }
         app.before.replace(None);
+        app.services.cancels.pass_on(None);
         tracing::info!("the gateway before this one has ended");
     });
     Ok(())
+}
+
+/// Whoever cancels a statement on a connection that the old gateway serves arrives here. So slowly that
+/// nobody makes the old one's way run full.
+fn pass_cancels_on(app: &Rc<App>) {
+    let (sender, mut strays) = mpsc::channel(limits::STRAY_CANCELS);
+    app.services.cancels.pass_on(Some(sender));
+    let app = app.clone();
+    tokio::task::spawn_local(async move {
+        while let Some(Stray { session, pid, key }) = strays.recv().await {
+            order(&app, &Order::Cancel { session, pid, key });
+            tokio::time::sleep(CANCELS).await;
+        }
+    });
 }
 
 /// Tells the old gateway something. One that does not take it is cut off, which ends it.

@@ -32,6 +32,15 @@ pub enum Order {
         /// Why.
         reason: String,
     },
+    /// Cancel what a connection is doing.
+    Cancel {
+        /// Who asks.
+        session: SessionId,
+        /// The connection's number.
+        pid: u32,
+        /// The proof that it is meant.
+        key: Vec<u8>,
+    },
     /// Configuration and policy have changed: read them again, or cut all flows.
     Reload,
     /// Cut all flows and end.

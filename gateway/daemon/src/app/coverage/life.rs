@@ -23,6 +23,7 @@ pub(super) struct Life {
     seq: i64,
     previous: String,
     before: Option<Before>,
+    stopped: bool,
 }
 
 impl Life {
@@ -30,7 +31,7 @@ impl Life {
     pub(super) fn begin(state: &Path, now_us: i64) -> Self {
         let path = state.join("life.json");
         let before = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        Self { path, began_us: now_us, seq: 0, previous: String::new(), before }
+        Self { path, began_us: now_us, seq: 0, previous: String::new(), before, stopped: false }
     }
 
     /// The life before.
@@ -52,14 +53,22 @@ impl Life {
         self.alive(at_us);
     }
 
-    /// Says that it is alive.
+    /// Says that it is alive; what it has said at its end stands.
     pub(super) fn alive(&self, at_us: i64) {
-        self.keep(Before { at_us, stopped: false });
+        if !self.stopped {
+            self.keep(Before { at_us, stopped: false });
+        }
     }
 
     /// Says that it ends in order.
-    pub(super) fn stop(&self, at_us: i64) {
+    pub(super) fn stop(&mut self, at_us: i64) {
+        self.stopped = true;
         self.keep(Before { at_us, stopped: true });
+    }
+
+    /// It does not end after all.
+    pub(super) fn go_on(&mut self) {
+        self.stopped = false;
     }
 
     fn keep(&self, before: Before) {
@@ -86,11 +95,16 @@ mod tests {
         let mut first = Life::begin(state.path(), 1);
         assert_eq!(first.before(), None);
         first.wrote("x".to_owned(), 5);
-        let second = Life::begin(state.path(), 9);
+        let mut second = Life::begin(state.path(), 9);
         assert_eq!(second.before(), Some(Before { at_us: 5, stopped: false }));
         second.stop(11);
+        second.alive(12);
         let third = Life::begin(state.path(), 12);
         assert_eq!(third.before(), Some(Before { at_us: 11, stopped: true }));
+        second.go_on();
+        second.alive(13);
+        let fourth = Life::begin(state.path(), 14);
+        assert_eq!(fourth.before(), Some(Before { at_us: 13, stopped: false }));
     }
 
     #[test]

@@ -94,9 +94,11 @@ impl Ledger {
         self.state.borrow().watched.get(&binding).cloned()
     }
 
-    /// Another gateway had a hand in all sessions that are watched.
-    pub fn share(&self) {
-        for watched in self.state.borrow_mut().watched.values_mut() {
+    /// Goes on where a hand-over failed: another gateway may have had a hand in all sessions.
+    pub fn go_on(&self) {
+        let mut state = self.state.borrow_mut();
+        state.life.go_on();
+        for watched in state.watched.values_mut() {
             watched.origin = Origin::Shared;
         }
     }
@@ -229,10 +231,12 @@ async fn tell(
     }
 }
 
-/// A gateway that is short of descriptors asks again, but not for long.
+/// A gateway that is short of descriptors asks again, but not for long; one that still replaces the
+/// programs of the gateway before it asks until it is done.
 async fn unproven(app: &Rc<App>, session: &Arc<Session>, watched: &Watched, error: &anyhow::Error) {
     let shortage = matches!(error.downcast_ref(), Some(InterceptError::Kernel { .. }));
-    if shortage && now_us() - watched.proven_us < UNPROVEN_US {
+    let patient = app.renewing.get() || now_us() - watched.proven_us < UNPROVEN_US;
+    if shortage && patient {
         return tracing::warn!(session = %session.id, "{error:#}");
     }
     uncovered(app, session, watched, error).await;

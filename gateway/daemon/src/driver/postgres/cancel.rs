@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use weir_model::SessionId;
 use weir_wire::postgres::startup;
 
@@ -49,10 +49,22 @@ struct Cancellable {
 
 type Table = Arc<Mutex<HashMap<(u32, Vec<u8>), Cancellable>>>;
 
+/// A request that means none of this gateway's connections.
+#[derive(Debug)]
+pub struct Stray {
+    /// Who asks.
+    pub session: SessionId,
+    /// Whom it means.
+    pub pid: u32,
+    /// The proof.
+    pub key: Vec<u8>,
+}
+
 /// All connections that can be cancelled.
 #[derive(Clone, Default)]
 pub struct CancelKeys {
     table: Table,
+    strays: Arc<Mutex<Option<mpsc::Sender<Stray>>>>,
 }
 
 /// One connection's entry; dropping it takes it out.
@@ -90,11 +102,25 @@ impl CancelKeys {
         Registered { table: self.table.clone(), id, interrupt }
     }
 
-    /// Cancels what a connection of the same session is doing; whether there was one.
+    /// Says where requests go that mean none of this gateway's connections: to the gateway before it, as
+    /// long as that serves some.
+    pub fn pass_on(&self, to: Option<mpsc::Sender<Stray>>) {
+        *self.strays.lock().unwrap_or_else(PoisonError::into_inner) = to;
+    }
+
+    fn stray(&self, session: SessionId, pid: u32, key: &[u8]) -> bool {
+        let strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
+        let stray = || Stray { session, pid, key: key.to_vec() };
+        strays.as_ref().is_some_and(|to| to.try_send(stray()).is_ok())
+    }
+
+    /// Cancels what a connection of the same session is doing; whether there may have been one.
     pub async fn cancel(&self, session: SessionId, pid: u32, key: &[u8]) -> bool {
         let target = {
             let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(found) = table.get(&(pid, key.to_vec())) else { return false };
+            let Some(found) = table.get(&(pid, key.to_vec())) else {
+                return self.stray(session, pid, key);
+            };
             if found.session != session {
                 return false;
             }
