@@ -5,6 +5,7 @@ mod lexer;
 mod links;
 mod manifests;
 mod modules;
+mod proofs;
 mod registry;
 mod shape;
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub fn run() -> Result<()> {
         imports::check,
         registry::check,
         links::check,
+        proofs::check,
     ] {
         check(&tree, &mut problems);
     }

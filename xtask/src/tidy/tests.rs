@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{File, Tree, imports, lexer, links, modules, registry, shape};
+use super::{File, Tree, imports, lexer, links, modules, proofs, registry, shape};
 
 fn file(path: &str, text: &str) -> File {
     File::new(PathBuf::from(path), text.to_owned())
@@ -130,4 +130,10 @@ fn links_and_headings() {
     let expected = [(1, "b.md"), (1, "d.md#e"), (5, "#g")].map(|(n, t)| (n, t.to_owned()));
     assert_eq!(found, expected);
     assert_eq!(links::slug("## What it *never* does"), "what-it-never-does");
+}
+
+#[test]
+fn tests_that_documents_name() {
+    let line = "| an attack | `cgroup.procs`, `unix_stream_connect` | run: `it_is_one_of_these`, `a_second_one_2` |";
+    assert_eq!(proofs::named(line).collect::<Vec<_>>(), ["it_is_one_of_these", "a_second_one_2"]);
 }
