@@ -1,5 +1,6 @@
 //! Bad input, dead peers, a full disk: a clear error, nothing lost, nothing unrecorded.
 
+use std::io::{BufRead as _, Write as _};
 use std::process::Command;
 use std::time::Duration;
 
@@ -31,6 +32,58 @@ fn hostile_bytes_end_their_own_connection_only() {
     assert!(!gateway.log().contains("panicked"), "{}", gateway.log());
     let rows = gateway.duckdb("select count(*) as n from flows");
     assert_eq!(rows[0]["n"], 12);
+}
+
+#[test]
+fn large_messages_that_never_end_take_bounded_memory() {
+    let gateway = Gateway::start(&Setup::default());
+    let resident = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid()));
+        let status = status.expect("a process");
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("its memory");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("KiB") >> 10
+    };
+    let before = resident();
+    let script = "import socket, struct, sys
+def start():
+    s = socket.create_connection((sys.argv[1], 5432)); s.settimeout(20)
+    body = struct.pack('!I', 196608) + b'user\\0x\\0database\\0x\\0\\0'
+    s.sendall(struct.pack('!I', len(body) + 4) + body)
+    while not (got := s.recv(65536)).endswith(b'Z\\0\\0\\0\\5I'): assert got
+    return s
+head = b'Q' + struct.pack('!I', 60 << 20)
+announced = [start() for _ in range(40)]
+for s in announced: s.sendall(head)
+print('announced', flush=True); sys.stdin.readline()
+part, refused = b'x' * (1 << 20), []
+for s in announced[:8]:
+    try:
+        for _ in range(59): s.sendall(part)
+        s.settimeout(1); refused.append(s.recv(999))
+    except TimeoutError: pass
+    except OSError: refused.append(s.recv(999))  # what came before the reset
+print(len(refused), any(b'C53200' in said for said in refused), flush=True); sys.stdin.readline()
+for s in announced: s.close()
+import psycopg
+print(psycopg.connect(host=sys.argv[1]).execute('select 7').fetchone()[0])";
+    let python = weir_tests::python::interpreter().display().to_string();
+    let mut command = gateway.agent().command(&python, &["-c", script, &gateway.host]);
+    let mut child = command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("weir run");
+    let mut lines = std::io::BufReader::new(child.stdout.take().expect("its output")).lines();
+    let mut line = || lines.next().expect("a line").expect("a line");
+    let mut to = child.stdin.take().expect("its input");
+    assert_eq!(line(), "announced");
+    assert!(resident() < before + 64, "{} MiB after {before}", resident());
+    to.write_all(b"\n").expect("a listening agent");
+    assert_eq!(line(), "4 True");
+    assert!(resident() < before + 600, "{} MiB after {before}", resident());
+    to.write_all(b"\n").expect("a listening agent");
+    assert_eq!(line(), "7");
+    assert!(child.wait().expect("an end").success());
 }
 
 #[test]

@@ -8,6 +8,10 @@ pub const STARTUP_BYTES: usize = 10_000;
 pub const SQL_BYTES: usize = 256 << 10;
 /// Nesting of a SQL text's tree that is walked; a deeper one is `unknown`.
 pub const SQL_DEPTH: usize = 512;
+/// What large messages that are not whole yet may take beyond their flows' buffers, in all sessions.
+pub const LARGE_BYTES: usize = 1 << 30;
+/// The same of one session.
+pub const LARGE_BYTES_PER_SESSION: usize = 256 << 20;
 /// A flow's read buffer, per direction.
 pub const READ_BYTES: usize = 64 << 10;
 /// One part of an answer in the record.

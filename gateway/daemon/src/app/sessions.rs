@@ -18,6 +18,7 @@ use super::coverage::Origin;
 use super::kept::Kept;
 use super::{App, canary, coverage, note, take};
 use crate::control::{Order, SessionView};
+use crate::flow::memory::Memory;
 use crate::flow::services::{Session, now_ms, now_us, random};
 use crate::flow::tally::Tally;
 use crate::intercept::{Bound, Counters, monotonic_ns, named};
@@ -85,6 +86,7 @@ fn session(kept: &Kept, bound: &Bound, tally: Tally) -> Arc<Session> {
         asked: AtomicU64::new(0),
         flows: AtomicU64::new(0),
         tally: Arc::new(tally),
+        memory: Arc::new(Memory::of_session()),
     })
 }
 

@@ -1,10 +1,15 @@
 //! A read buffer: bytes are taken from its front and added at its end, and it grows only while
 //! reads fill it.
 
+use std::io;
+
 use weir_model::limits;
+
+use crate::flow::memory::Share;
 
 /// Where a buffer begins: most requests fit.
 const FIRST_BYTES: usize = 8 << 10;
+const FULL: &str = "too many large messages at a time: send smaller ones, or on fewer connections";
 
 /// A read buffer.
 #[derive(Default)]
@@ -12,9 +17,15 @@ pub struct Buffer {
     data: Vec<u8>,
     start: usize,
     end: usize,
+    share: Option<Share>,
 }
 
 impl Buffer {
+    /// Counts what it grows beyond the usual from now on.
+    pub fn charge(&mut self, share: Share) {
+        self.share = Some(share);
+    }
+
     /// The bytes that nobody has taken yet.
     pub fn unread(&self) -> &[u8] {
         self.data.get(self.start..self.end).unwrap_or_default()
@@ -29,24 +40,42 @@ impl Buffer {
             if self.data.len() > limits::READ_BYTES {
                 self.data.truncate(limits::READ_BYTES);
                 self.data.shrink_to_fit();
+                if let Some(share) = &mut self.share {
+                    share.hold(0);
+                }
             }
         }
     }
 
-    /// Room at the end for a read; at least `wanted` bytes where a message is known to need them.
-    pub fn room(&mut self, wanted: usize) -> &mut [u8] {
+    /// Room at the end for a read, more where a message is known to want `wanted` bytes. It never more
+    /// than doubles: who announces a large message gets memory for what has come.
+    ///
+    /// # Errors
+    /// Large messages have all the memory that they may have.
+    pub fn room(&mut self, wanted: usize) -> io::Result<&mut [u8]> {
         if self.start > 0 && self.data.len() - self.end < wanted.max(self.data.len() / 4) {
             self.data.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
-        let full = self.end == self.data.len();
-        if full || self.data.len() - self.end < wanted {
-            let doubled = (self.data.len() * 2).clamp(FIRST_BYTES, limits::READ_BYTES);
-            let size = doubled.max(self.end + wanted.max(1024));
-            self.data.resize(size, 0);
+        let is_full = self.end == self.data.len();
+        let is_small = self.data.len() < limits::READ_BYTES;
+        if is_full || (is_small && self.data.len() - self.end < wanted) {
+            let least = (self.data.len() * 2).clamp(FIRST_BYTES, limits::READ_BYTES);
+            let most = (self.data.len() * 2).max(limits::READ_BYTES);
+            self.grow(least.max((self.end + wanted.max(1024)).min(most)))?;
         }
-        self.data.get_mut(self.end..).unwrap_or_default()
+        Ok(self.data.get_mut(self.end..).unwrap_or_default())
+    }
+
+    fn grow(&mut self, size: usize) -> io::Result<()> {
+        if let Some(share) = &mut self.share
+            && !share.hold(size.saturating_sub(limits::READ_BYTES))
+        {
+            return Err(io::Error::new(io::ErrorKind::OutOfMemory, FULL));
+        }
+        self.data.resize(size, 0);
+        Ok(())
     }
 
     /// Counts bytes that were read into the room.
@@ -56,35 +85,4 @@ impl Buffer {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn bytes_come_out_in_the_order_they_went_in() {
-        let mut buffer = Buffer::default();
-        let mut expected = Vec::new();
-        let mut taken = Vec::new();
-        for round in 0..2_000usize {
-            let chunk: Vec<u8> = (0..round % 300).map(|i| (i + round) as u8).collect();
-            let room = buffer.room(chunk.len());
-            room[..chunk.len()].copy_from_slice(&chunk);
-            buffer.filled(chunk.len());
-            expected.extend_from_slice(&chunk);
-            let take = buffer.unread().len() / 2;
-            taken.extend_from_slice(&buffer.unread()[..take]);
-            buffer.consume(take);
-        }
-        taken.extend_from_slice(buffer.unread());
-        assert_eq!(taken, expected);
-    }
-
-    #[test]
-    fn a_large_message_does_not_keep_its_memory() {
-        let mut buffer = Buffer::default();
-        assert!(buffer.room(10 << 20).len() >= 10 << 20);
-        buffer.filled(10 << 20);
-        buffer.consume(10 << 20);
-        assert!(buffer.data.capacity() <= limits::READ_BYTES);
-    }
-}
+mod tests;

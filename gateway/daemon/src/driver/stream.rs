@@ -70,12 +70,12 @@ impl Stream {
         }
     }
 
-    /// Reads what is there, into room for at least `wanted` bytes; 0 is the end of the stream.
+    /// Reads what is there, where a message wants `wanted` bytes more; 0 is the end of the stream.
     ///
     /// # Errors
-    /// The connection broke.
+    /// The connection broke, or there is no memory for so large a message: `OutOfMemory`.
     pub async fn read(&mut self, into: &mut Buffer, wanted: usize) -> io::Result<usize> {
-        let mut room = ReadBuf::new(into.room(wanted));
+        let mut room = ReadBuf::new(into.room(wanted)?);
         poll_fn(|cx| self.poll_read(cx, &mut room)).await?;
         let count = room.filled().len();
         into.filled(count);
@@ -112,7 +112,7 @@ impl Side {
     /// # Errors
     /// The connection broke.
     pub async fn read(&self, into: &mut Buffer, wanted: usize) -> io::Result<usize> {
-        let mut room = ReadBuf::new(into.room(wanted));
+        let mut room = ReadBuf::new(into.room(wanted)?);
         poll_fn(|cx| self.0.borrow_mut().poll_read(cx, &mut room)).await?;
         let count = room.filled().len();
         into.filled(count);

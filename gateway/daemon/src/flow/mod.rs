@@ -5,6 +5,7 @@ pub mod dial;
 pub mod dns;
 pub mod gate;
 pub mod identify;
+pub mod memory;
 pub mod metered;
 pub mod names;
 pub mod services;
@@ -21,6 +22,7 @@ use weir_policy::Action;
 use crate::config::TargetConfig;
 use crate::driver;
 use gate::Gate;
+use memory::Share;
 use metered::{Meter, Metered};
 use services::{Live, Services, Session};
 use tally::ConnectionKey;
@@ -116,6 +118,11 @@ impl Flow {
             tracing::error!(flow = %self.id, %error, "recording a flow");
             self.session.tally.record(false);
         }
+    }
+
+    /// A share of the memory for large messages.
+    pub fn share(&self) -> Share {
+        Share::new(&self.session.memory, &self.services.memory)
     }
 
     /// An event about this flow.

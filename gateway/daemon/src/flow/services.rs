@@ -13,6 +13,7 @@ use weir_model::{
 use weir_policy::PolicySet;
 
 use super::dns::Load;
+use super::memory::Memory;
 use super::names::LearntNames;
 use super::tally::Tally;
 use crate::approval::Queue;
@@ -65,6 +66,8 @@ pub struct Session {
     pub flows: AtomicU64,
     /// What was accepted, read and written for it.
     pub tally: Arc<Tally>,
+    /// What its large messages may take.
+    pub memory: Arc<Memory>,
 }
 
 /// Everything that flows share.
@@ -96,6 +99,8 @@ pub struct Services {
     pub host: Arc<str>,
     /// Whether new connections are taken; they are another gateway's once it has the listeners.
     pub accepting: watch::Sender<bool>,
+    /// What all large messages may take.
+    pub memory: Arc<Memory>,
     /// Connections that are open, by their identifiers.
     flows: Mutex<HashSet<FlowId>>,
     /// Held by whatever is still being served.
@@ -143,6 +148,7 @@ impl Services {
             catalogues: Catalogues::default(),
             host,
             accepting: watch::Sender::new(true),
+            memory: Arc::new(Memory::of_all()),
             flows: Mutex::default(),
             served: Arc::default(),
         }

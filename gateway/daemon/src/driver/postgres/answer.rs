@@ -1,5 +1,6 @@
 //! The target's direction: rows are masked, everything is on record before it is delivered.
 
+use std::io::{self, ErrorKind};
 use std::rc::Rc;
 
 use weir_model::{Entry, limits};
@@ -23,6 +24,7 @@ enum End {
     Target(String),
     Wire(WireError),
     Record(RecordError),
+    Memory(io::Error),
     /// A row that can't be masked is not delivered.
     Mask(String),
 }
@@ -45,6 +47,7 @@ pub async fn pump(lane: &Lane, target: Side, buffer: Buffer, client: Side) -> St
         End::Client(why) => return format!("client: {why}"),
         End::Target(why) => return format!("target: {why}"),
         End::Wire(error) => ("08P01", format!("protocol violation by the target: {error}")),
+        End::Memory(error) => ("53200", error.to_string()),
         End::Record(error) => ("53100", super::unrecorded(&error).message),
         End::Mask(why) => ("42501", format!("an answer could not be masked: {why}")),
     };
@@ -77,6 +80,7 @@ impl Answers<'_> {
             read = self.target.read(&mut self.buffer, wanted) => match read {
                 Ok(0) => Err(End::Target("closed".to_owned())),
                 Ok(_) => Ok(()),
+                Err(error) if error.kind() == ErrorKind::OutOfMemory => Err(End::Memory(error)),
                 Err(error) => Err(End::Target(error.to_string())),
             },
             () = self.lane.aside_waits.notified() => Ok(()),

@@ -165,10 +165,12 @@ async fn run(
     flow: &Flow,
     config: &TargetConfig,
     mut client: Stream,
-    buffer: Buffer,
+    mut buffer: Buffer,
     start: Start,
-    upstream: login::Upstream,
+    mut upstream: login::Upstream,
 ) -> Closing {
+    buffer.charge(flow.share());
+    upstream.buffer.charge(flow.share());
     let key = CancelKey::new(start.minor, upstream.negotiated.is_some());
     let mut greeting = Vec::new();
     if let Some(negotiated) = &upstream.negotiated {

@@ -1,5 +1,6 @@
 //! The client's direction: every message is passed by the closed list, asked about, or refused.
 
+use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ enum End {
     Target(String),
     Wire(WireError),
     Record(RecordError),
+    Memory(io::Error),
     Goodbye,
 }
 
@@ -49,6 +51,10 @@ pub async fn pump(lane: &Lane, client: Side, buffer: Buffer, target: Side) -> St
         End::Wire(error) => {
             requests.complain("08P01", format!("protocol violation: {error}")).await;
             format!("protocol violation by the client: {error}")
+        }
+        End::Memory(error) => {
+            requests.complain("53200", error.to_string()).await;
+            error.to_string()
         }
         End::Record(error) => {
             let refusal = super::unrecorded(&error);
@@ -96,6 +102,7 @@ impl Requests<'_> {
         match self.client.read(&mut self.buffer, wanted).await {
             Ok(0) => Err(End::Goodbye),
             Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::OutOfMemory => Err(End::Memory(error)),
             Err(error) => Err(End::Client(error.to_string())),
         }
     }
