@@ -6,12 +6,12 @@
 use aya_ebpf::bindings::{__sk_buff, bpf_sock};
 use aya_ebpf::helpers::generated::{bpf_ktime_get_ns, bpf_sk_fullsock, bpf_skb_load_bytes};
 use weir_abi::packet::{self, HEAD4, HEAD6, Packet};
-use weir_abi::{AskerKey, Count, FlowMeta, Reason, TCP, UDP};
+use weir_abi::{ASKER_NS, Address, AskerKey, Count, FlowMeta, Reason, TCP, UDP};
 
 use crate::context::read;
 use crate::deny::{self, Refused};
-use crate::local::{Peer, receiver};
-use crate::maps::{DNSQ, meta, owner, resolvers, update};
+use crate::local::{Peer, reached, receiver};
+use crate::maps::{DNSQ, binding, meta, owner, resolvers, update};
 use crate::redirect::{is_active, listener};
 use crate::resolver::behind;
 
@@ -103,6 +103,7 @@ fn judge(context: *mut __sk_buff, packet: &Packet, meta: *mut FlowMeta) -> Resul
         if !packet::goes_to_listener(packet, read!(context.ifindex), &listener) {
             return Err(Reason::PacketRoute);
         }
+        reaches_gateway(context, packet)?;
         deny::count(Count::TcpPackets);
         return Ok(());
     }
@@ -112,10 +113,32 @@ fn judge(context: *mut __sk_buff, packet: &Packet, meta: *mut FlowMeta) -> Resul
     if redirected == UDP {
         let listener = listener(netns).ok_or(Reason::UnknownNetns)?;
         if let Some(slot) = packet::query_slot(packet, read!(context.ifindex), &listener) {
+            // One packet of these becomes many queries, which nobody could count.
+            if read!(context.gso_size) != 0 {
+                return Err(Reason::PacketShape);
+            }
+            if receiver(context, packet) != Peer::Gateway {
+                return Err(Reason::ListenerGone);
+            }
             return ask(packet, socket, meta, netns, slot);
         }
     }
     direct(context, packet)
+}
+
+/// The port was the gateway's when the socket was connected; whose is it now? A SYN, which may carry
+/// data, asks for the listener: what is left of an earlier connection does not receive it. What reaches
+/// nobody carries nothing, and ends a connection whose other end is gone.
+#[inline(always)]
+fn reaches_gateway(context: *mut __sk_buff, packet: &Packet) -> Result<(), Reason> {
+    let opens = packet::opens(flags(context)?);
+    let nobody: Address = [0; 4];
+    let from = if opens { (&nobody, 0) } else { (&packet.source, packet.source_port) };
+    match reached(context, packet, from) {
+        Peer::Gateway => Ok(()),
+        Peer::None if !opens => Ok(()),
+        Peer::None | Peer::Same | Peer::Other => Err(Reason::ListenerGone),
+    }
 }
 
 /// Both ends are on this host: the other one must be the same binding's.
@@ -123,7 +146,8 @@ fn judge(context: *mut __sk_buff, packet: &Packet, meta: *mut FlowMeta) -> Resul
 fn direct(context: *mut __sk_buff, packet: &Packet) -> Result<(), Reason> {
     packet::may_go_direct(packet, read!(context.ifindex))?;
     let passes = match receiver(context, packet) {
-        Peer::Same => true,
+        // A group of sockets on one port may choose another one than was found: such a SYN is empty.
+        Peer::Same => packet.protocol == UDP || !packet::opens(flags(context)?) || is_bare(context)?,
         // What reaches nobody carries nothing, and ends a connection whose other end is gone. But
         // somebody could begin to listen before it arrives.
         Peer::None => packet.protocol == TCP && !packet::opens(flags(context)?),
@@ -140,14 +164,32 @@ fn direct(context: *mut __sk_buff, packet: &Packet) -> Result<(), Reason> {
 
 #[inline(always)]
 fn flags(context: *mut __sk_buff) -> Result<u8, Reason> {
-    let header = if read!(context.protocol) == IPV4 { packet::IP4 } else { packet::IP6 };
-    let mut flags = [0];
+    segment(context, packet::TCP_FLAGS)
+}
+
+/// Whether a segment carries nothing.
+#[inline(always)]
+fn is_bare(context: *mut __sk_buff) -> Result<bool, Reason> {
+    let header = u32::from(segment(context, packet::TCP_LENGTH)? >> 4) * 4;
+    Ok(read!(context.len) == network(context) + header)
+}
+
+/// A byte of the TCP header.
+#[inline(always)]
+fn segment(context: *mut __sk_buff, at: u32) -> Result<u8, Reason> {
+    let mut byte = [0];
     // SAFETY: the buffer has the size that is passed.
     let loaded = unsafe {
-        let at = header + packet::TCP_FLAGS;
-        bpf_skb_load_bytes(context.cast_const().cast(), at, flags.as_mut_ptr().cast(), 1)
+        let at = network(context) + at;
+        bpf_skb_load_bytes(context.cast_const().cast(), at, byte.as_mut_ptr().cast(), 1)
     };
-    if loaded == 0 { Ok(flags[0]) } else { Err(Reason::PacketShape) }
+    if loaded == 0 { Ok(byte[0]) } else { Err(Reason::PacketShape) }
+}
+
+/// Bytes of the IP header, which has no options.
+#[inline(always)]
+fn network(context: *mut __sk_buff) -> u32 {
+    if read!(context.protocol) == IPV4 { packet::IP4 } else { packet::IP6 }
 }
 
 /// There is no accept for a datagram: its asker is published before it is delivered. Only here is
@@ -168,6 +210,9 @@ fn ask(
         .ok_or(Reason::PacketRoute)?;
     let port = u32::from(packet.source_port);
     let key = AskerKey { netns, address: packet.source, port, slot };
+    if is_anothers(&key) {
+        return Err(Reason::AskerLost);
+    }
     // SAFETY: both storages were checked.
     unsafe {
         (*resolvers).source = packet.source;
@@ -180,6 +225,17 @@ fn ask(
     }
     deny::count(Count::DnsPackets);
     Ok(())
+}
+
+/// Whether another binding has asked from there a moment ago: what it sent may not be read yet.
+#[inline(always)]
+fn is_anothers(key: &AskerKey) -> bool {
+    let Some(asker) = DNSQ.get_ptr(*key) else { return false };
+    // SAFETY: a live value of the map; the helper takes no argument.
+    unsafe {
+        (*asker).binding != binding()
+            && bpf_ktime_get_ns().wrapping_sub((*asker).at_ns) <= ASKER_NS
+    }
 }
 
 #[inline(always)]

@@ -6,7 +6,8 @@
 use aya_ebpf::bindings::{bpf_sock, bpf_sock_ops};
 use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_sock_ops_cb_flags_set};
 use weir_abi::socket::INET6;
-use weir_abi::{Address, Closed, Count, FlowKey, FlowMeta, PUBLISHED, TCP, UNPUBLISHED, address};
+use weir_abi::{Address, Closed, Count, ENDED, FlowKey, FlowMeta, PUBLISHED, TCP, UNPUBLISHED};
+use weir_abi::{address, close};
 
 use crate::context::{read, words, write};
 use crate::deny;
@@ -49,7 +50,9 @@ pub fn accept(context: *mut bpf_sock_ops) -> u32 {
     // SAFETY: a live value of the map.
     let binding = unsafe { (*flow).binding };
     let kept = !meta_or_new(socket, flow).is_null();
-    let _ = FLOWS.remove(key);
+    if FLOWS.remove(key).is_err() {
+        return 1; // the client has closed it meanwhile, and counted it
+    }
     let counted = if kept { Count::Handshakes } else { Count::HandoverFailed };
     deny::count_for(binding, counted, 1);
     1
@@ -80,6 +83,12 @@ fn closed(context: *mut bpf_sock_ops) {
     if meta.is_null() {
         return;
     }
+    // Closed already, or used for something else since: what is told here is of no connection.
+    // SAFETY: the storage is not null.
+    let sent = unsafe { (*meta).sent };
+    if sent != PUBLISHED && sent != UNPUBLISHED {
+        return;
+    }
     deny::count(Count::Closed);
     deny::count_by(Count::BytesAcked, read!(context.bytes_acked));
     deny::count_by(Count::BytesReceived, read!(context.bytes_received));
@@ -87,22 +96,29 @@ fn closed(context: *mut bpf_sock_ops) {
     let key = key(context, local, remote);
     // SAFETY: both point to live values; only the cookies are read.
     let mine = FLOWS.get_ptr(key).is_some_and(|flow| unsafe { (*flow).cookie == (*meta).cookie });
-    if mine {
-        let _ = FLOWS.remove(key);
+    // Of the two sides the one that removes it counts it.
+    let aborted = mine && FLOWS.remove(key).is_ok();
+    if aborted {
         deny::count(Count::Aborted);
     }
-    tell(context, meta, mine);
+    let taken = match sent {
+        UNPUBLISHED => close::UNPUBLISHED,
+        _ if aborted => close::ABORTED,
+        _ => close::TAKEN,
+    };
+    tell(context, meta, taken);
+    // SAFETY: as above.
+    unsafe { (*meta).sent = ENDED };
 }
 
 /// Tells userspace what the socket sent and received.
 #[inline(always)]
-fn tell(context: *mut bpf_sock_ops, meta: *mut FlowMeta, aborted: bool) {
+fn tell(context: *mut bpf_sock_ops, meta: *mut FlowMeta, taken: u8) {
     let Some(mut entry) = CLOSES.reserve(0) else {
         return deny::count(Count::ClosesLost);
     };
     // SAFETY: the storage is not null.
-    let (cookie, connected_ns, sent) =
-        unsafe { ((*meta).cookie, (*meta).at_ns, (*meta).sent) };
+    let (cookie, connected_ns) = unsafe { ((*meta).cookie, (*meta).at_ns) };
     entry.write(Closed {
         binding: binding(),
         cookie,
@@ -111,7 +127,7 @@ fn tell(context: *mut bpf_sock_ops, meta: *mut FlowMeta, aborted: bool) {
         received: read!(context.bytes_received),
         in_flight: read!(context.snd_nxt).wrapping_sub(read!(context.snd_una)),
         state: read!(context.__bindgen_anon_1.args[0]) as u8,
-        taken: u8::from(sent == PUBLISHED && !aborted),
+        taken,
         reserved: [0; 2],
     });
     entry.submit(0);

@@ -68,6 +68,7 @@ fn datagram(
     let listener = listener(unsafe { (*owner).netns });
     if let Some(listener) = listener
         && packet::is_answer(packet, LOOPBACK, &listener)
+        && sender(context, packet) == Peer::Gateway
     {
         return Ok(());
     }

@@ -1,7 +1,8 @@
 //! Finds the other end of what stays on this host, and says whose it is.
 //!
 //! The kernel itself is asked, with the addresses of the very packet, so the answer is the socket
-//! that the packet will reach: reuseport groups, listeners on "any" and mapped addresses included.
+//! that the packet will reach: listeners on "any" and mapped addresses included. Of a reuseport group it
+//! is one of several, and a program of the group's may choose another one.
 
 use core::mem::size_of;
 
@@ -32,6 +33,12 @@ pub enum Peer {
 #[inline(always)]
 pub fn receiver(context: *mut __sk_buff, packet: &Packet) -> Peer {
     let from = (&packet.source, packet.source_port);
+    find(context.cast(), packet.protocol, from, (&packet.destination, packet.destination_port))
+}
+
+/// Whom a packet would reach if it came from elsewhere.
+#[inline(always)]
+pub fn reached(context: *mut __sk_buff, packet: &Packet, from: (&Address, u16)) -> Peer {
     find(context.cast(), packet.protocol, from, (&packet.destination, packet.destination_port))
 }
 

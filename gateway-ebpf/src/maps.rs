@@ -42,9 +42,10 @@ pub static LISTEN: HashMap<u64, Listener, NAMESPACES> = HashMap::new();
 #[btf_map]
 pub static META: SkStorage<FlowMeta> = SkStorage::new();
 
-/// Marks the gateway's own listeners, so that nobody can squat on a port that it lost.
+/// Marks the gateway's own listeners and what they accept, so that nobody can squat on a port that it
+/// lost.
 #[btf_map]
-pub static OURS: SkStorage<u64> = SkStorage::new();
+static OURS: ClonedStorage<u64> = ClonedStorage::new();
 
 /// Handshakes in flight. Not an LRU: no flow may lose its caller to another one's pressure.
 #[btf_map]
@@ -160,7 +161,7 @@ pub fn own(socket: *mut bpf_sock, owner: &Owner) -> bool {
     !unsafe { bpf_sk_storage_get(map(&OWNER), socket.cast(), initial, create) }.is_null()
 }
 
-/// Whether it is one of the gateway's listeners.
+/// Whether it is one of the gateway's listeners, or accepted by one.
 #[inline(always)]
 pub fn is_ours(socket: *mut bpf_sock) -> bool {
     // SAFETY: as above.

@@ -13,6 +13,13 @@ mod state {
     pub(super) const CLOSING: u8 = 11;
 }
 
+/// [`Closed::taken`]: the listener's side took its entry before.
+pub const TAKEN: u8 = 1;
+/// [`Closed::taken`]: nobody took its entry, so it never got beyond its SYN.
+pub const ABORTED: u8 = 2;
+/// [`Closed::taken`]: it had no entry, so the proxy refuses it.
+pub const UNPUBLISHED: u8 = 3;
+
 /// The close of a client's socket.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +38,7 @@ pub struct Closed {
     pub in_flight: u32,
     /// The state that it closed from.
     pub state: u8,
-    /// Whether the proxy can have accepted it: it was published, and its entry was taken.
+    /// Whether the proxy can have accepted it: `TAKEN`, `ABORTED` or `UNPUBLISHED`.
     pub taken: u8,
     /// Zero.
     pub reserved: [u8; 2],

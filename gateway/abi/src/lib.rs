@@ -25,7 +25,7 @@ pub use packet::Packet;
 
 /// Part of the pin directory, with the fingerprint of the layout: maps and links of another version
 /// are never reused. To be raised where the same bytes come to mean something else.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// TCP's protocol number.
 pub const TCP: u8 = 6;
@@ -48,6 +48,8 @@ pub const PUBLISHED: u8 = 1;
 /// [`FlowMeta::sent`]: there was no room to publish it.
 pub const UNPUBLISHED: u8 = 2;
 
+/// [`FlowMeta::sent`]: the connection has closed, and was told.
+pub const ENDED: u8 = 4;
 /// [`FlowMeta::sent`] of who asked by DNS: the socket is closed. What it sent may not be read yet; from its
 /// port somebody else may send from now on.
 pub const CLOSED: u8 = 3;
@@ -98,7 +100,7 @@ pub struct FlowMeta {
     pub proxy_port: u16,
     /// `TCP` for a stream, `UDP` for DNS datagrams.
     pub protocol: u8,
-    /// What became of the last connect: `UNSENT`, `PUBLISHED` or `UNPUBLISHED`; in `DNSQ` also `CLOSED`.
+    /// What became of the last connect: `UNSENT`, `PUBLISHED`, `UNPUBLISHED` or `ENDED`; in `DNSQ` also `CLOSED`.
     pub sent: u8,
     /// Zero.
     pub reserved: [u8; 2],

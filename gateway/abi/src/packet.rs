@@ -11,6 +11,8 @@ pub const HEAD4: usize = 24;
 pub const HEAD6: usize = 44;
 /// The interface index of loopback, in every network namespace.
 pub const LOOPBACK: u32 = 1;
+/// Where a TCP segment tells the length of its header.
+pub const TCP_LENGTH: u32 = 12;
 /// Where the flags of a TCP segment stand in it.
 pub const TCP_FLAGS: u32 = 13;
 /// Bytes of an IP header without options or extensions, by version.

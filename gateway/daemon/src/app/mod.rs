@@ -20,11 +20,12 @@ pub mod upgrade;
 pub mod workers;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -78,6 +79,8 @@ pub struct App {
     pub ledger: Ledger,
     /// Whether programs of the gateway before are still being replaced.
     pub renewing: Cell<bool>,
+    /// Bindings with a network namespace that was not found, and when.
+    pub unlearnt: RefCell<HashMap<u64, Instant>>,
     /// One canary at a time.
     pub canary: tokio::sync::Mutex<()>,
 }
@@ -131,6 +134,7 @@ async fn serve(config: Config, upgrade: bool) -> anyhow::Result<()> {
         binary,
         ledger: Ledger::open(state).context("opening the ledger")?,
         canary: Default::default(),
+        unlearnt: RefCell::default(),
         renewing: Cell::new(upgrade),
         config,
         services,

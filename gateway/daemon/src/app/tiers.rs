@@ -13,7 +13,7 @@ pub const NOT_IN_T3: [&str; 4] = [
     "Unix connections that the agent was started with, and services of `gateway.unix_sockets`, which act for whoever asks",
     "what unbound processes of the same user do to help: files they pass on or run later",
     "before Linux 6.8, sockets in the descriptor of an io_uring that is passed in",
-    "root outside the cgroup, and kernel exploits",
+    "root outside the cgroup, signals by F_SETOWN, what CAP_NET_ADMIN may set by route netlink, and kernel exploits",
 ];
 
 /// Without eBPF.

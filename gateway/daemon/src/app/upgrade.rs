@@ -12,6 +12,8 @@ use super::handover::{self, Phase};
 use crate::control::{Claim, Peer, Response};
 
 const LOOK: Duration = Duration::from_millis(20);
+/// Writing an answer takes less.
+const ANSWER: Duration = Duration::from_millis(200);
 
 /// Whether the peer may take over. It will have the record and everybody's connections, so it is
 /// root, or whoever this gateway runs as.
@@ -63,10 +65,16 @@ pub async fn upgrade(app: &Rc<App>, peer: &Peer, binary: Option<PathBuf>) -> Res
             return Response::error(format!("starting {}: {error}", binary.display()));
         }
     };
+    let answering = app.services.serving();
     loop {
         tokio::time::sleep(LOOK).await;
         match (*app.phase.borrow(), child.try_wait()) {
             (Phase::Draining | Phase::Drained, _) => {
+                // It ends when nothing is served any more: not before this is said.
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(ANSWER).await;
+                    drop(answering);
+                });
                 let message = format!("{} took over as process {}", binary.display(), child.id());
                 return Response::Done { message };
             }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use weir_model::limits;
 
 use super::metered::Meter;
-use crate::intercept::close::{Mismatch, Served};
+use crate::intercept::close::{self, Mismatch, Served};
 use crate::intercept::{Closed, FlowFacts};
 
 /// Disagreements that are told word by word.
@@ -176,8 +176,14 @@ impl Tally {
     pub fn close(&self, closed: &Closed) {
         let key = ConnectionKey { cookie: closed.cookie, connected_ns: closed.connected_ns };
         let mut closes = self.closes();
-        if closed.taken == 0 {
-            return;
+        match closed.taken {
+            close::TAKEN => {}
+            // Nobody of ours took it: it can't have been answered, nor sent more than a SYN.
+            close::ABORTED if closed.acked > 1 || closed.received > 0 => {
+                closes.figures.disagreed += 1;
+                return closes.tell(stranger(closed));
+            }
+            _ => return,
         }
         if closed.connected_ns < self.since_ns {
             closes.figures.earlier += 1;
@@ -232,10 +238,21 @@ impl Closes {
             return;
         };
         self.figures.disagreed += 1;
+        self.tell(tell(closed, served, mismatch));
+    }
+
+    fn tell(&mut self, text: String) {
         if self.figures.told.len() < TOLD {
-            self.figures.told.push(tell(closed, served, mismatch));
+            self.figures.told.push(text);
         }
     }
+}
+
+fn stranger(closed: &Closed) -> String {
+    let Closed { cookie, acked, received, .. } = closed;
+    format!(
+        "socket {cookie}: nobody of ours took it, yet {acked} bytes were acknowledged, {received} came"
+    )
 }
 
 fn tell(closed: &Closed, served: &Served, mismatch: Mismatch) -> String {
@@ -325,7 +342,7 @@ mod tests {
     fn connections_that_nobody_can_have_accepted_are_not_waited_for() {
         let tally = Tally::since(100);
         tally.close(&closed(1, 99, 0));
-        tally.close(&Closed { taken: 0, ..closed(2, 200, 0) });
+        tally.close(&Closed { taken: close::ABORTED, acked: 1, ..closed(2, 200, 0) });
         let found = tally.figures().closes;
         assert_eq!((found.earlier, found.wait_for_gateway), (1, 0));
     }

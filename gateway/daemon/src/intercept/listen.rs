@@ -156,6 +156,8 @@ fn streams(mut address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListene
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_port(true)?;
         socket.set_nonblocking(true)?;
+        // Inherited by what is accepted, so that no urgent byte is skipped before anybody could say so.
+        socket.set_out_of_band_inline(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let listener = TcpListener::from(socket);

@@ -224,6 +224,6 @@ mod tests {
     #[test]
     fn the_layout_is_in_the_name() {
         let name = layout();
-        assert!(name.starts_with("v1-") && name.len() == 19, "{name}");
+        assert!(name.starts_with("v2-") && name.len() == 19, "{name}");
     }
 }

@@ -12,6 +12,7 @@ mod namespace;
 mod perimeter;
 mod redirect;
 mod rig;
+mod stale;
 mod standing;
 
 use weir::intercept::{Denials, FactsReader, Interceptor};

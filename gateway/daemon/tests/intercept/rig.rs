@@ -191,7 +191,7 @@ pub(crate) fn there(asker: Option<Asker>) -> FlowFacts {
 /// Where an instance has pinned what this version made.
 pub(crate) fn layout(options: &Options) -> PathBuf {
     let mut lives = fs::read_dir(pins(options)).unwrap().map(|entry| entry.unwrap().path());
-    lives.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("v1-")).unwrap()
+    lives.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("v2-")).unwrap()
 }
 
 /// Where an instance has pinned anything.

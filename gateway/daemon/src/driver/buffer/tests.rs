@@ -1,3 +1,5 @@
+//! What a buffer keeps, and what it takes.
+
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;

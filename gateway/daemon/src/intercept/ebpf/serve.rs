@@ -44,6 +44,9 @@ impl Interceptor {
             .and_then(|()| self.serve_in(binding, denial.pid, workers, expected));
         let Err(error) = tried else { return tried };
         let bound = self.bindings.get(&binding).ok_or(InterceptError::Unknown(binding))?;
+        if self.namespaces.is_full(binding) {
+            return Err(error);
+        }
         for (inode, pid) in cgroup::namespaces(&bound.path).into_iter().take(LOOKED_AT) {
             if self.namespaces.has_inode(inode) {
                 continue;
