@@ -4,6 +4,9 @@
 //! comes with both; what is missing is installed.
 
 use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,6 +16,8 @@ const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "llvm-22-
 const LLVM: &str = "/usr/lib/llvm-22";
 const LINKER: &str = "bpf-linker";
 const LINKER_VERSION: &str = "0.13.0";
+/// Where the repository is built, wherever it is.
+const PLACE: &str = "/var/tmp/weir-ebpf";
 const TARGET: &str = "bpfel-unknown-none";
 const COMMITTED: &str = "gateway/daemon/src/intercept";
 /// The programs of bound cgroups, and those that are the kernel's security module.
@@ -89,26 +94,33 @@ fn has_linker() -> Result<bool> {
     }))
 }
 
-/// The same source gives the same object anywhere: no path of this machine gets into it.
+/// The same source gives the same object anywhere: no path of this machine gets into it. Cargo hashes the
+/// place of a crate into its symbols, by whose order the compiler lays out and merges code; so the
+/// repository is always built by the same name.
 fn build(root: &Path) -> Result<()> {
-    let directory = root.join("gateway-ebpf");
+    let target = root.join("gateway-ebpf/target");
+    let (place, _lock) = place(root)?;
+    let (real, root) = (root, place.as_path());
     let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
     let flags = [
         "--cfg=bpf_target_arch=\"x86_64\"".to_owned(),
         "-Cdebuginfo=2".to_owned(),
         "-Clink-arg=--btf".to_owned(),
         remap(root, "/weir"),
+        remap(real, "/weir"),
         remap(&cargo_home()?, "/cargo"),
         remap(Path::new("/usr/lib/rustlib/src/rust"), "/rust"),
         remap(Path::new("/usr/src/rustc-1.96.0"), "/rust"),
     ];
     let mut command = Command::new("/usr/bin/cargo");
     command
-        .current_dir(&directory)
+        .current_dir("/")
         .args(["build", "--release", "--locked", "-Z", "build-std=core", "--target", TARGET])
+        .arg("--manifest-path")
+        .arg(root.join("gateway-ebpf/Cargo.toml"))
         .env("RUSTC", "/usr/bin/rustc")
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_TARGET_DIR", directory.join("target"))
+        .env("CARGO_TARGET_DIR", target)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
         .env("PATH", path(&[cargo_bin()?])?);
     // An outer cargo's choices must not leak into this build.
@@ -118,6 +130,34 @@ fn build(root: &Path) -> Result<()> {
         command.env_remove(variable);
     }
     run_command(&mut command)
+}
+
+/// A link to the repository below a folder that is this user's alone, and the lock on it.
+fn place(root: &Path) -> Result<(PathBuf, File)> {
+    let folder = Path::new(PLACE);
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(error).with_context(|| format!("making {PLACE}"));
+        }
+        _ => {}
+    }
+    let found = fs::symlink_metadata(folder).with_context(|| format!("looking at {PLACE}"))?;
+    let ours = fs::metadata("/proc/self").context("asking who this is")?.uid();
+    ensure!(found.is_dir() && found.uid() == ours, "{PLACE} belongs to somebody else: remove it");
+    let lock = File::open(folder).with_context(|| format!("opening {PLACE}"))?;
+    lock.lock().with_context(|| format!("locking {PLACE}"))?;
+    let link = folder.join("weir");
+    if fs::read_link(&link).is_ok_and(|to| to == root) {
+        return Ok((link, lock));
+    }
+    match fs::remove_file(&link) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("removing {}", link.display()));
+        }
+        _ => {}
+    }
+    symlink(root, &link).with_context(|| format!("linking {}", link.display()))?;
+    Ok((link, lock))
 }
 
 /// Drops DWARF, which names files and lines of everything, and keeps BTF, which the kernel wants.
