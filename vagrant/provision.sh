@@ -14,8 +14,9 @@ else
     exit 1
 fi
 
-export HOME=/root
-if [ ! -x /root/.cargo/bin/cargo ]; then
+HOME=$(getent passwd 0 | cut -d: -f6)
+export HOME
+if [ ! -x "$HOME/.cargo/bin/cargo" ]; then
     curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal
 fi
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # The scenarios, on the machine's own kernel; as root. Prints each with how it ended.
 set -u
-export HOME=/root PATH=/root/.cargo/bin:$PATH CARGO_TARGET_DIR=/var/tmp/weir-target
+HOME=$(getent passwd 0 | cut -d: -f6)
+export HOME PATH="$HOME/.cargo/bin:$PATH" CARGO_TARGET_DIR=/var/tmp/weir-target
 cd /weir || exit 1
 failed=0
 

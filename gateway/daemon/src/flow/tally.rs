@@ -342,9 +342,25 @@ mod tests {
     fn connections_that_nobody_can_have_accepted_are_not_waited_for() {
         let tally = Tally::since(100);
         tally.close(&closed(1, 99, 0));
-        tally.close(&Closed { taken: close::ABORTED, acked: 1, ..closed(2, 200, 0) });
+        tally.close(&Closed { taken: close::ABORTED, acked: 1, received: 0, ..closed(2, 200, 0) });
         let found = tally.figures().closes;
-        assert_eq!((found.earlier, found.wait_for_gateway), (1, 0));
+        assert_eq!((found.earlier, found.wait_for_gateway, found.disagreed), (1, 0, 0));
+    }
+
+    #[test]
+    fn bytes_of_a_connection_that_nobody_of_ours_took_are_a_violation() {
+        let tally = Tally::new();
+        let aborted = |cookie, acked, received| Closed {
+            taken: close::ABORTED,
+            acked,
+            received,
+            ..closed(cookie, 200, 0)
+        };
+        tally.close(&aborted(1, 77, 0));
+        tally.close(&aborted(2, 1, 9));
+        let found = tally.figures().closes;
+        assert_eq!(found.disagreed, 2);
+        assert!(found.told[0].contains("nobody of ours took it, yet 77"), "{:?}", found.told);
     }
 
     #[test]
