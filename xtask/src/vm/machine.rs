@@ -7,20 +7,24 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
+use super::emulator::Emulator;
 use super::guest::MARK;
 use super::packages::Image;
-use crate::shell;
 
-const QEMU: &str = "qemu-system-x86_64";
 /// Lines that wait to be printed.
 const LINES: usize = 1024;
+/// How much of the kernel's log tells why it stopped.
+const LAST_WORDS: usize = 40;
+/// How its report begins.
+const BAD: [&str; 4] = ["BUG:", "Oops", "Kernel panic", "------------[ cut here"];
 
 /// What a machine is made of.
 pub(super) struct Plan<'a> {
     /// For the reader.
     pub(super) name: String,
+    pub(super) emulator: &'a Emulator,
     pub(super) image: &'a Image,
     pub(super) initramfs: PathBuf,
     pub(super) cmdline: String,
@@ -54,8 +58,7 @@ impl Outcome {
 
 /// Boots it and prints what its tests print.
 pub(super) fn run(plan: &Plan<'_>) -> Result<Outcome> {
-    ensure!(shell::has(QEMU), "{QEMU} is not there: cargo xtask setup --only vm");
-    let mut child = command(plan).spawn().with_context(|| format!("starting {QEMU}"))?;
+    let mut child = command(plan).spawn().context("starting QEMU")?;
     let output = child.stdout.take().context("reading from QEMU")?;
     let outcome = watch(plan, &reader(output));
     end(&mut child);
@@ -67,7 +70,7 @@ pub(super) fn run(plan: &Plan<'_>) -> Result<Outcome> {
 }
 
 fn command(plan: &Plan<'_>) -> Command {
-    let mut qemu = shell::program(QEMU);
+    let mut qemu = plan.emulator.command();
     // Two threads of the emulator at most: the machine that this runs on may have no more cores.
     qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2G"]);
     qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
@@ -137,12 +140,15 @@ fn watch(plan: &Plan<'_>, lines: &Receiver<String>) -> Result<Outcome> {
     }
 }
 
-/// What the kernel said last, which is why it stopped.
+/// What the kernel said last, which is why it stopped: from where it says that something went wrong.
 fn last_words(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines.iter().rev().take(5).rev().copied().collect::<Vec<_>>().join("\n  ")
+    let last = lines.len().saturating_sub(LAST_WORDS);
+    let begin = lines.iter().position(|line| BAD.iter().any(|word| line.contains(word)));
+    let begin = begin.unwrap_or(last);
+    lines[begin..].iter().take(LAST_WORDS).copied().collect::<Vec<_>>().join("\n  ")
 }
 
 fn end(child: &mut Child) {

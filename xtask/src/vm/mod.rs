@@ -3,6 +3,8 @@
 //! The test programs are those that run here; nothing is copied into an image. Without KVM a machine is
 //! some ten times slower than this one, so CI runs a part (`--smoke`).
 
+mod apt;
+mod emulator;
 mod guest;
 mod initramfs;
 mod kernels;
@@ -20,6 +22,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::setup::{self, Part};
 use crate::shell;
+use emulator::Emulator;
 use guest::Order;
 use kernels::{Kernel, Kernels, Run};
 use machine::{Outcome, Plan};
@@ -62,13 +65,14 @@ pub fn run(args: &Args) -> Result<()> {
     let names: BTreeSet<String> = runs.iter().flat_map(|run| run.suites.clone()).collect();
     let suites = suites::build(&Vec::from_iter(names))?;
     let folder = shell::build_dir().join("vm");
+    let emulator = Emulator::get(&folder, args.update).context("fetching QEMU")?;
     let mut ended = Vec::new();
     for kernel in &kernels {
         let image = packages::image(kernel, &folder, args.update)
             .with_context(|| format!("fetching the kernel {}", kernel.name))?;
         for run in &runs {
             let begin = Instant::now();
-            let outcome = boot(kernel, &image, run, &suites, args, &folder)?;
+            let outcome = boot(&emulator, kernel, &image, run, &suites, args, &folder)?;
             let name = format!("{} {} ({})", kernel.name, run.name, image.release);
             ended.push((name, outcome, begin.elapsed()));
         }
@@ -93,6 +97,7 @@ fn chosen_runs(runs: &[Run], args: &Args) -> Result<Vec<Run>> {
 }
 
 fn boot(
+    emulator: &Emulator,
     kernel: &Kernel,
     image: &Image,
     run: &Run,
@@ -116,7 +121,8 @@ fn boot(
     let initramfs = own.join("initramfs");
     initramfs::write(image, &script, &initramfs)?;
     let cmdline = run.cmdline.clone();
-    let plan = Plan { name, image, initramfs, cmdline, log: own.join("serial.log"), limit };
+    let plan =
+        Plan { name, emulator, image, initramfs, cmdline, log: own.join("serial.log"), limit };
     let mut outcome = machine::run(&plan)?;
     if outcome.broken.is_none() && outcome.suites.len() != orders.len() {
         outcome.broken = Some("not all suites ran".to_owned());

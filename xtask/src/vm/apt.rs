@@ -1,0 +1,93 @@
+//! Debian's packages, fetched and unpacked, not installed: apt works on lists of its own, so nothing of
+//! this machine changes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::shell;
+
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Where this machine has Debian's packages from: updates of security from a place of their own.
+fn mirror(release: &str) -> Result<String> {
+    let mut targets = shell::words("apt-get", ["indextargets", "Created-By: Packages"]);
+    targets.args(["--format", "$(REPO_URI) $(RELEASE)"]);
+    let said = shell::capture(&mut targets).context("asking apt where packages come from")?;
+    let is_security = |release: &str| release.ends_with("-security");
+    let debian = said.lines().find_map(|line| {
+        let mut words = line.split(' ');
+        let (uri, of) = (words.next()?, words.next()?);
+        let codename = release.split('-').next().unwrap_or(release);
+        let fits = of.starts_with(codename) && is_security(of) == is_security(release);
+        fits.then(|| uri.to_owned())
+    });
+    debian.with_context(|| format!("apt knows no mirror that has Debian's {release}"))
+}
+
+/// apt with sources, lists and cache of its own.
+pub(super) struct Apt {
+    folder: PathBuf,
+}
+
+impl Apt {
+    /// Asks Debian for the lists of these releases.
+    pub(super) fn new(releases: &[String], folder: &Path) -> Result<Self> {
+        ensure!(Path::new(KEYRING).is_file(), "install debian-archive-keyring");
+        for sub in ["lists/partial", "cache/archives/partial"] {
+            fs::create_dir_all(folder.join(sub))
+                .with_context(|| format!("making {}", folder.display()))?;
+        }
+        let line = |release: &String| {
+            let mirror = mirror(release)?;
+            Ok(format!("deb [signed-by={KEYRING}] {mirror} {release} main\n"))
+        };
+        let lines = releases.iter().map(line).collect::<Result<String>>()?;
+        fs::write(folder.join("sources.list"), lines)?;
+        let apt = Self { folder: folder.to_owned() };
+        shell::quietly(&mut apt.command("apt-get", &["update"]))
+            .context("asking Debian for its lists: is there a way to its mirror?")?;
+        Ok(apt)
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = shell::program(program);
+        let at = |name: &str| self.folder.join(name).display().to_string();
+        for option in [
+            format!("Dir::Etc::sourcelist={}", at("sources.list")),
+            "Dir::Etc::sourceparts=-".to_owned(),
+            format!("Dir::State::Lists={}", at("lists")),
+            format!("Dir::Cache={}", at("cache")),
+            // `_apt` can't write into a folder of root's.
+            "APT::Sandbox::User=root".to_owned(),
+        ] {
+            command.args(["-o", &option]);
+        }
+        command.args(arguments);
+        command
+    }
+
+    /// What Debian says of a package.
+    pub(super) fn show(&self, package: &str) -> Result<String> {
+        shell::capture(&mut self.command("apt-cache", &["show", "--no-all-versions", package]))
+    }
+
+    /// Fetches packages and unpacks them into a folder.
+    pub(super) fn unpack(&self, packages: &[&str], into: &Path) -> Result<()> {
+        let archive = self.folder.join("cache/archives");
+        eprintln!("vm: fetching {}", packages.join(" "));
+        let mut download = self.command("apt-get", &["download"]);
+        shell::quietly(download.args(packages).current_dir(&archive))?;
+        fs::create_dir_all(into)?;
+        for entry in fs::read_dir(&archive)? {
+            let file = entry?.path();
+            if file.extension().is_some_and(|extension| extension == "deb") {
+                shell::quietly(shell::program("dpkg-deb").arg("-x").arg(&file).arg(into))?;
+                fs::remove_file(&file)?;
+            }
+        }
+        Ok(())
+    }
+}
