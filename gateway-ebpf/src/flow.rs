@@ -48,13 +48,13 @@ pub fn accept(context: *mut bpf_sock_ops) -> u32 {
         return 1;
     };
     // SAFETY: a live value of the map.
-    let binding = unsafe { (*flow).binding };
-    let kept = !meta_or_new(socket, flow).is_null();
+    let flow = unsafe { *flow };
     if FLOWS.remove(key).is_err() {
-        return 1; // the client has closed it meanwhile, and counted it
+        return 1; // the client has closed it meanwhile, and counted it: nobody's for the gateway
     }
+    let kept = !meta_or_new(socket, &flow).is_null();
     let counted = if kept { Count::Handshakes } else { Count::HandoverFailed };
-    deny::count_for(binding, counted, 1);
+    deny::count_for(flow.binding, counted, 1);
     1
 }
 

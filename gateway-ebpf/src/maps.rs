@@ -117,7 +117,7 @@ pub fn meta(socket: *mut bpf_sock) -> *mut FlowMeta {
 #[inline(always)]
 pub fn meta_or_new(socket: *mut bpf_sock, initial: *const FlowMeta) -> *mut FlowMeta {
     let create = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
-    // SAFETY: as above; `initial` is null or a value of a map.
+    // SAFETY: as above; `initial` is null, a value of a map or one of the stack.
     unsafe { bpf_sk_storage_get(map(&META), socket.cast(), initial.cast_mut().cast(), create) }
         .cast()
 }
