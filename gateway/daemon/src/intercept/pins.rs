@@ -133,11 +133,11 @@ impl Life {
 
     /// The bindings that have a directory.
     pub(super) fn bindings(&self) -> Result<Vec<(u64, String)>, InterceptError> {
-        if !self.links().is_dir() {
-            return Ok(Vec::new());
+        match bpffs::names(&self.links()) {
+            Ok(names) => Ok(names.iter().filter_map(|name| parse(name)).collect()),
+            Err(_) if !self.links().is_dir() => Ok(Vec::new()),
+            Err(error) => Err(error),
         }
-        let names = bpffs::names(&self.links())?;
-        Ok(names.iter().filter_map(|name| parse(name)).collect())
     }
 
     pub(super) fn remove(&self) -> Result<(), InterceptError> {

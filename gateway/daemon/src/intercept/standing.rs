@@ -90,7 +90,13 @@ pub fn instances(bpffs: Option<&Path>) -> Result<Vec<Instance>, InterceptError> 
     let hierarchy = Hierarchy::find()?;
     let shared = bpffs::shared(bpffs)?;
     let names = bpffs::names(&shared)?;
-    names.into_iter().map(|name| instance(&hierarchy, &shared.join(&name), name)).collect()
+    // What its own gateway takes away meanwhile was not there.
+    let standing = names.into_iter().filter_map(|name| {
+        let own = shared.join(&name);
+        let found = instance(&hierarchy, &own, name);
+        (found.is_ok() || own.exists()).then_some(found)
+    });
+    standing.collect()
 }
 
 fn instance(hierarchy: &Hierarchy, own: &Path, name: String) -> Result<Instance, InterceptError> {
@@ -101,13 +107,17 @@ fn instance(hierarchy: &Hierarchy, own: &Path, name: String) -> Result<Instance,
         for (id, leaf) in life.bindings()? {
             let path = slice.join(&leaf);
             let pins = life.binding(id, &leaf);
+            let links = match links(&pins) {
+                Err(_) if !pins.exists() => continue,
+                links => links?,
+            };
             let checked = cgroup::id(&path).and_then(|cgroup| pins::links(&pins, cgroup));
             bindings.push(Pinned {
                 id,
                 leaf,
                 layout: life.name(),
                 processes: path.is_dir().then(|| cgroup::processes(&path)),
-                links: links(&pins)?,
+                links,
                 problem: checked.err().map(|error| error.to_string()),
             });
         }
