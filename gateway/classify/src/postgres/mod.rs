@@ -5,6 +5,7 @@ mod carrier;
 mod condition;
 mod expression;
 mod functions;
+mod json;
 mod lineage;
 mod names;
 mod object;
