@@ -11,6 +11,7 @@ pub mod kernel;
 pub mod keys;
 pub mod lsm;
 pub mod notify;
+pub mod patience;
 pub mod reports;
 pub mod sessions;
 pub mod socket;
@@ -20,12 +21,11 @@ pub mod upgrade;
 pub mod workers;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,6 +45,7 @@ use coverage::{Ledger, Origin};
 use handover::Phase;
 use kept::Sessions;
 use kernel::Kernel;
+use patience::Patience;
 use workers::Workers;
 
 /// How often the record says that the gateway is alive.
@@ -79,8 +80,8 @@ pub struct App {
     pub ledger: Ledger,
     /// Whether programs of the gateway before are still being replaced.
     pub renewing: Cell<bool>,
-    /// Bindings with a network namespace that was not found, and when.
-    pub unlearnt: RefCell<HashMap<u64, Instant>>,
+    /// Bindings with a network namespace that was not found.
+    pub unlearnt: Patience,
     /// One canary at a time.
     pub canary: tokio::sync::Mutex<()>,
 }
@@ -134,7 +135,7 @@ async fn serve(config: Config, upgrade: bool) -> anyhow::Result<()> {
         binary,
         ledger: Ledger::open(state).context("opening the ledger")?,
         canary: Default::default(),
-        unlearnt: RefCell::default(),
+        unlearnt: Patience::default(),
         renewing: Cell::new(upgrade),
         config,
         services,

@@ -1,16 +1,13 @@
 //! What the kernel reports: closes go to the tallies, refusals to the record.
 
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use weir_model::entry::Event;
 
 use super::{App, note};
 use crate::flow::services::now_us;
 use crate::intercept::{Denial, Reason, Ring, Waiting};
-
-/// Between two attempts to find the network namespaces of a binding, where the first one failed.
-const LEARN: Duration = Duration::from_millis(250);
 
 /// Tells the tallies what the kernel counted for each connection that closed.
 pub fn watch_closes(app: &Rc<App>) {
@@ -68,18 +65,9 @@ pub fn watch_denials(app: &Rc<App>) {
 /// An agent made itself a network namespace: once it has listeners, trying again works. Who fails at it
 /// waits, because looking for namespaces takes time that others need.
 fn learn(app: &App, denial: &Denial) {
-    let now = Instant::now();
-    let mut failed = app.unlearnt.borrow_mut();
-    if failed.get(&denial.binding).is_some_and(|last| now - *last < LEARN) {
-        return;
-    }
-    match app.kernel.learn(denial) {
-        Ok(()) => drop(failed.remove(&denial.binding)),
-        Err(error) => {
-            tracing::warn!("{error:#}");
-            failed.insert(denial.binding, now);
-            failed.retain(|_, last| now - *last < LEARN);
-        }
+    let learnt = app.unlearnt.ask(denial.binding, Instant::now(), || app.kernel.learn(denial));
+    if let Err(error) = learnt {
+        tracing::warn!("{error:#}");
     }
 }
 

@@ -350,3 +350,17 @@ say(total)";
     assert_eq!(said(&rig, script, 1), [(64 << 20).to_string()]);
     assert!(rig.count("direct_bytes") >= 64 << 20);
 }
+
+/// With data in it, a SYN could reach another socket of a reuseport group than the lookup found.
+#[test]
+fn a_connection_to_an_own_server_opens_with_nothing_in_it() {
+    let rig = Rig::new("ownsyn");
+    let script = "
+_, p = serve('127.0.0.1')
+c = socket.socket(); c.settimeout(.3); c.setsockopt(6, 34, 1)   # FASTOPEN_NO_COOKIE
+try: c.sendto(b'hello', socket.MSG_FASTOPEN, ('127.0.0.1', p))
+except OSError: pass
+say('opened'); say(echo(('127.0.0.1', p)))";
+    assert_eq!(said(&rig, script, 2), ["opened", "b'hello'"]);
+    assert!(rig.count("denied_peer_outside") >= 1);
+}

@@ -160,3 +160,15 @@ fn another_network_namespace_needs_a_listener_of_its_own() {
     assert_eq!((facts.netns, facts.original.port()), (inner.netns, 2));
     rig.interceptor().forget(inner.netns);
 }
+
+#[test]
+fn an_urgent_byte_before_the_accept_is_read_in_line() {
+    let rig = Rig::new("urgent");
+    let script = "s = tcp(('192.0.2.1', 1)); s.send(b'!', socket.MSG_OOB); s.send(b'x'); say('sent'); input()";
+    let mut client = rig.client(script);
+    assert_eq!(client.line(), "sent");
+    let mut flow = rig.accept();
+    let mut sent = [0; 2];
+    std::io::Read::read_exact(&mut flow, &mut sent).unwrap();
+    assert_eq!(&sent, b"!x");
+}
