@@ -12,6 +12,7 @@ mod fallback;
 mod faults;
 mod hold;
 mod identity;
+mod infer;
 mod jail;
 mod mask;
 mod perimeter;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::postgres::Comparison;
 use weir_model::{Effect, Operation, Resource, ResourceKind};
 
 /// What is known of a whole message.
@@ -26,6 +27,9 @@ pub struct Facts {
     /// Names written as `x.name` or `(x).name`. PostgreSQL reads such a name as the call `name(x)`
     /// where x has no such column: one that the catalogue does not know stands for `*`.
     pub dotted: BTreeSet<String>,
+    /// Which columns conditions, orders and limits compare with each other: of a hidden one among
+    /// others, more may be told than its masked value hides.
+    pub compares: BTreeSet<Comparison>,
     /// Whether `computed` belongs to a cursor or prepared statement that is defined here.
     pub defines: bool,
     /// Whether it returns what was defined earlier (`FETCH`, `EXECUTE`).
@@ -66,6 +70,7 @@ impl Facts {
             transaction: false,
             computed: BTreeSet::new(),
             dotted: BTreeSet::new(),
+            compares: BTreeSet::new(),
             defines: false,
             deferred: false,
             stores: false,

@@ -11,6 +11,7 @@ mod postgres;
 
 pub use facts::{Facts, join};
 pub use guard::SqlState;
+pub use postgres::Comparison;
 
 use weir_model::{Dialect, Effect, Operation, Resource, ResourceKind, Statement};
 

@@ -56,6 +56,9 @@ pub enum Flag {
     DynamicSql,
     /// A literal that looks like a credential.
     SecretLiteral,
+    /// Compares a column that is hidden from the caller with others, so that the rows, their order or
+    /// their number may tell its values.
+    Inference,
 }
 
 impl Flag {
@@ -70,6 +73,7 @@ impl Flag {
             Self::Privilege => "privilege",
             Self::DynamicSql => "dynamic_sql",
             Self::SecretLiteral => "secret_literal",
+            Self::Inference => "inference",
         }
     }
 }

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use weir_model::{
-    ColumnRef, Effect, Identity, Operation, Protocol, Resource, ResourceKind, Target, Transform,
-    Verdict,
+    ColumnRef, Effect, Flag, Identity, Operation, Protocol, Resource, ResourceKind, Target,
+    Transform, Verdict,
 };
 
 use crate::{Action, Ask, ColumnVerdict, PolicySet, Problem, Source};
@@ -32,6 +32,9 @@ pub struct Case {
     pub name: String,
     /// A statement to run.
     pub sql: Option<String>,
+    /// What the gateway finds out about it on the target, beside what the text says: `inference`.
+    #[serde(default)]
+    pub flags: Vec<Flag>,
     /// A host and port to connect to, `host:port`.
     pub connect: Option<String>,
     /// A name to resolve.
@@ -182,7 +185,11 @@ impl Case {
         let target = |protocol, host: &str, port| self.target(protocol, host, port);
         let (action, target, operation) = match self.question()? {
             CaseQuestion::Sql(sql) => {
-                (Action::SqlRun, target(Protocol::Postgres, &self.target, 5432), classify(sql))
+                let mut operation = classify(sql);
+                if !self.flags.is_empty() {
+                    Arc::make_mut(&mut operation).flags.extend(&self.flags);
+                }
+                (Action::SqlRun, target(Protocol::Postgres, &self.target, 5432), operation)
             }
             CaseQuestion::Connect(host, port) => {
                 let operation = Arc::new(of_host("connect", host));

@@ -9,7 +9,7 @@ use weir_model::{Effect, Flag, Protocol};
 
 const EFFECTS: [Effect; 6] =
     [Effect::Session, Effect::Read, Effect::Write, Effect::Schema, Effect::Admin, Effect::Unknown];
-const FLAGS: [Flag; 8] = [
+const FLAGS: [Flag; 9] = [
     Flag::NoWhere,
     Flag::Multi,
     Flag::VolatileFunction,
@@ -18,6 +18,7 @@ const FLAGS: [Flag; 8] = [
     Flag::Privilege,
     Flag::DynamicSql,
     Flag::SecretLiteral,
+    Flag::Inference,
 ];
 const PROTOCOLS: [Protocol; 4] = [Protocol::Postgres, Protocol::Tls, Protocol::Dns, Protocol::Tcp];
 

@@ -85,12 +85,16 @@ impl Walk {
     /// Preparing runs nothing, but counts as what it prepares, so that policy sees the text of
     /// what EXECUTE will only name.
     fn prepare(&mut self, s: &PrepareStmt) {
-        let mut inner = Walk { lineage: std::mem::take(&mut self.lineage), ..Walk::default() };
+        let mut inner = Walk {
+            lineage: std::mem::take(&mut self.lineage),
+            inference: std::mem::take(&mut self.inference),
+            ..Walk::default()
+        };
         inner.carried(&s.query);
         if inner.scopes.exhausted() {
             inner.unplaced();
         }
-        self.lineage = inner.lineage;
+        (self.lineage, self.inference) = (inner.lineage, inner.inference);
         let operation = Operation {
             effect: inner.effect,
             verbs: inner.verbs,
@@ -132,7 +136,7 @@ impl Walk {
         if let Some(query) = inside(&s.query) {
             self.statement(query);
         }
-        self.maybe(&s.where_clause, Use::Filter);
+        self.condition(&s.where_clause);
         self.scopes.leave();
         for option in each(&s.options) {
             match option {
@@ -167,7 +171,7 @@ impl Walk {
             self.scopes.add("old", Source::Table(at));
             self.scopes.add("new", Source::Table(at));
         }
-        self.maybe(&s.where_clause, Use::Filter);
+        self.condition(&s.where_clause);
         for action in each(&s.actions) {
             self.statement(action);
         }

@@ -52,11 +52,10 @@ impl Walk {
                 self.maybe(&e.lexpr, to);
                 self.maybe(&e.rexpr, to);
             }
-            N::SortBy(sort) => {
-                if !sort.use_op.is_empty() {
-                    self.operator(&sort.use_op);
+            N::SortBy(_) => {
+                if let Some(key) = self.sort_key(node) {
+                    self.expr(key, to);
                 }
-                self.maybe(&sort.node, to);
             }
             N::AConst(_) | N::ParamRef(_) | N::SqlvalueFunction(_) | N::SetToDefault(_) => {}
             N::MergeSupportFunc(_) | N::CurrentOfExpr(_) => {}
@@ -69,7 +68,7 @@ impl Walk {
             N::BooleanTest(e) => self.maybe(&e.arg, to),
             N::NamedArgExpr(e) => self.maybe(&e.arg, to),
             N::XmlSerialize(e) => self.maybe(&e.expr, to),
-            N::WindowDef(window) => self.window(window),
+            N::WindowDef(window) => self.window(window, to),
             N::AArrayExpr(e) => self.exprs(&e.elements, to),
             N::BoolExpr(e) => self.exprs(&e.args, to),
             N::CoalesceExpr(e) => self.exprs(&e.args, to),
@@ -104,6 +103,7 @@ impl Walk {
         match fields.as_slice() {
             [NodeEnum::AStar(_)] => {
                 self.columns_seen += 1;
+                self.inference.column(None, "*");
                 self.flow("*", to);
                 for at in self.scopes.innermost_tables() {
                     self.resources.column(at, "*");
@@ -129,6 +129,7 @@ impl Walk {
 
     fn unqualified(&mut self, name: &str, to: Use) {
         self.columns_seen += 1;
+        self.inference.column(self.scopes.only(), name);
         self.flow(name, to);
         self.any_table(name);
         // A relation's name is its whole row, where no column is called so.
@@ -147,6 +148,7 @@ impl Walk {
     }
 
     fn qualified(&mut self, qualifier: &str, name: &str, to: Use) {
+        self.inference.column(self.scopes.owner(qualifier), name);
         self.flow(name, to);
         let found = self.scopes.find(qualifier);
         // What an insert proposes comes from the client, not from a table.
@@ -204,6 +206,7 @@ impl Walk {
     }
 
     fn whole_row(&mut self, to: Use) {
+        self.inference.column(None, "*");
         if to != Use::Filter {
             self.lineage.flows("*");
         }
@@ -281,13 +284,21 @@ impl Walk {
         self.judged(&name);
         functions::check_arguments(self, &name, call);
         let counts = matches!(name.as_slice(), ["count"] | ["pg_catalog", "count"]);
-        let inner = if to == Use::Filter || counts { Use::Filter } else { Use::Value };
-        self.exprs(&call.args, inner);
-        let ordered = if call.agg_within_group { inner } else { Use::Filter };
-        self.exprs(&call.agg_order, ordered);
-        self.maybe(&call.agg_filter, Use::Filter);
+        let around = if to == Use::Filter { to } else { Use::Value };
+        let inner = if counts { Use::Filter } else { around };
+        if counts {
+            self.conditions(&call.args);
+        } else {
+            self.exprs(&call.args, inner);
+        }
+        if call.agg_within_group {
+            self.exprs(&call.agg_order, inner);
+        } else {
+            self.keys(&call.agg_order, inner);
+        }
+        self.condition(&call.agg_filter);
         if let Some(window) = &call.over {
-            self.window(window);
+            self.window(window, around);
         }
     }
 
@@ -308,9 +319,9 @@ impl Walk {
         self.resources.touch(ResourceKind::Function, name.join("."), false);
     }
 
-    pub(super) fn window(&mut self, window: &WindowDef) {
-        self.exprs(&window.partition_clause, Use::Filter);
-        self.exprs(&window.order_clause, Use::Filter);
+    pub(super) fn window(&mut self, window: &WindowDef, to: Use) {
+        self.keys(&window.partition_clause, to);
+        self.keys(&window.order_clause, to);
         self.maybe(&window.start_offset, Use::Filter);
         self.maybe(&window.end_offset, Use::Filter);
     }
@@ -323,8 +334,12 @@ impl Walk {
         }
         let exists = link.sub_link_type() == SubLinkType::ExistsSublink;
         match inside(&link.subselect) {
+            // Whether there are rows: what they hold is in nobody's eyes.
+            Some(query) if exists => self.aside(|w| {
+                w.query(query, false);
+            }),
             Some(query) => {
-                self.query(query, to != Use::Filter && !exists);
+                self.query(query, to != Use::Filter);
             }
             None => self.unplaced(),
         }

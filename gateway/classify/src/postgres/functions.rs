@@ -183,11 +183,11 @@ pub(super) fn keeps(name: &str) -> bool {
 }
 
 /// Whether a value is the client's own: a constant or a parameter.
-fn given(node: &NodeEnum) -> bool {
+pub(super) fn is_given(node: &NodeEnum) -> bool {
     match node {
         NodeEnum::AConst(_) | NodeEnum::ParamRef(_) => true,
-        NodeEnum::TypeCast(cast) => inside(&cast.arg).is_some_and(given),
-        NodeEnum::NamedArgExpr(named) => inside(&named.arg).is_some_and(given),
+        NodeEnum::TypeCast(cast) => inside(&cast.arg).is_some_and(is_given),
+        NodeEnum::NamedArgExpr(named) => inside(&named.arg).is_some_and(is_given),
         _ => false,
     }
 }
@@ -195,7 +195,7 @@ fn given(node: &NodeEnum) -> bool {
 /// Calls whose arguments decide what they do, or where a value would leave the answer.
 pub(super) fn check_arguments(walk: &mut Walk, name: &[&str], call: &FuncCall) {
     let Some(function) = name.last().copied() else { return };
-    let all_given = each(&call.args).all(given);
+    let all_given = each(&call.args).all(is_given);
     walk.stores |= keeps(function) && !all_given;
     match function {
         "set_config" => {

@@ -35,11 +35,11 @@ impl Walk {
                     self.maybe(&pair.key, to);
                     pair.value.iter().for_each(|v| self.json_value(v, to));
                 }
-                e.constructor.iter().for_each(|c| self.json_aggregate(c));
+                e.constructor.iter().for_each(|c| self.json_aggregate(c, to));
             }
             N::JsonArrayAgg(e) => {
                 e.arg.iter().for_each(|v| self.json_value(v, to));
-                e.constructor.iter().for_each(|c| self.json_aggregate(c));
+                e.constructor.iter().for_each(|c| self.json_aggregate(c, to));
             }
             N::JsonBehavior(e) => self.maybe(&e.expr, to),
             N::JsonTablePathSpec(e) => self.maybe(&e.string, to),
@@ -54,11 +54,11 @@ impl Walk {
         }
     }
 
-    fn json_aggregate(&mut self, aggregate: &JsonAggConstructor) {
-        self.maybe(&aggregate.agg_filter, Use::Filter);
-        self.exprs(&aggregate.agg_order, Use::Filter);
+    fn json_aggregate(&mut self, aggregate: &JsonAggConstructor, to: Use) {
+        self.condition(&aggregate.agg_filter);
+        self.keys(&aggregate.agg_order, to);
         if let Some(window) = &aggregate.over {
-            self.window(window);
+            self.window(window, to);
         }
     }
 

@@ -35,6 +35,11 @@ impl Lineage {
         }
     }
 
+    /// Aliases of bare columns.
+    pub(super) fn renames(&self) -> &BTreeMap<String, BTreeSet<String>> {
+        &self.renames
+    }
+
     /// The computed columns with aliases followed back, and the dotted names.
     pub(super) fn finish(mut self) -> (BTreeSet<String>, BTreeSet<String>) {
         let mut open: Vec<String> = self.computed.iter().cloned().collect();

@@ -4,8 +4,11 @@ mod admin;
 mod carrier;
 mod condition;
 mod expression;
+mod filter;
 mod functions;
+mod inference;
 mod json;
+mod label;
 mod lineage;
 mod names;
 mod object;
@@ -20,6 +23,7 @@ mod settings;
 mod walk;
 mod write;
 
+pub use inference::Comparison;
 use pg_query::FingerprintOptions;
 use weir_model::{Effect, Flag, Operation};
 
@@ -51,6 +55,7 @@ pub(crate) fn classify(text: &str) -> Facts {
 fn facts(walk: Walk, statements: usize, fingerprint: Option<i64>) -> Facts {
     let rest = walk.effect;
     let effect = if walk.executes.is_empty() { rest } else { Effect::Unknown };
+    let compares = walk.inference.finish(walk.lineage.renames());
     let (computed, dotted) = walk.lineage.finish();
     Facts {
         operation: Operation {
@@ -67,6 +72,7 @@ fn facts(walk: Walk, statements: usize, fingerprint: Option<i64>) -> Facts {
         transaction: statements > 0 && walk.transactions == statements,
         computed,
         dotted,
+        compares,
         defines: walk.defines,
         deferred: walk.deferred,
         stores: walk.stores,

@@ -1,5 +1,7 @@
 //! Queries: select, insert, update, delete, merge, and their WITH.
 
+use std::collections::BTreeSet;
+
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     CommonTableExpr, DeleteStmt, InsertStmt, MergeStmt, OnConflictClause, RangeVar,
@@ -8,14 +10,27 @@ use pg_query::protobuf::{
 use weir_model::{Effect, Flag, ResourceKind};
 
 use super::expression::Use;
+use super::label::column_name;
 use super::names::{each, inside, relation, text};
 use super::scope::Source;
 use super::walk::Walk;
 use super::{condition, names};
 
-/// The output columns of a query by position: the bare column behind each, or `None` where it is
-/// computed (its inputs are known already). The whole is `None` where positions are not known.
-pub(super) type Outputs = Option<Vec<Option<String>>>;
+/// The output columns of a query.
+#[derive(Default)]
+pub(super) struct Outputs {
+    columns: Vec<Output>,
+    /// Whether the n-th of them is the query's n-th.
+    placed: bool,
+}
+
+struct Output {
+    name: String,
+    /// The bare column behind it.
+    column: Option<String>,
+    /// What it is computed from, where there is no bare column.
+    from: BTreeSet<String>,
+}
 
 impl Walk {
     /// Reads a query. `flows`: its columns end in an expression, a set operation or the like.
@@ -28,7 +43,7 @@ impl Walk {
             NodeEnum::MergeStmt(s) => self.with(&s.with_clause, |w| w.merge(s, flows)),
             other => {
                 self.statement(other);
-                None
+                Outputs::default()
             }
         }
     }
@@ -46,79 +61,123 @@ impl Walk {
     }
 
     fn select_body(&mut self, s: &SelectStmt, flows: bool) -> Outputs {
-        let mut outputs = None;
-        if s.op() == SetOperation::SetopNone || s.op() == SetOperation::Undefined {
-            self.relations(&s.from_clause);
-            outputs = self.targets(&s.target_list, flows);
-            self.exprs(&s.values_lists, Use::Value);
+        let outputs = if s.op() != SetOperation::SetopNone && s.op() != SetOperation::Undefined {
+            self.set_operation(s)
         } else {
-            for side in [&s.larg, &s.rarg].into_iter().flatten() {
-                self.select(side, true);
+            self.relations(&s.from_clause);
+            if s.values_lists.is_empty() {
+                self.targets(&s.target_list, flows)
+            } else {
+                self.values(&s.values_lists)
             }
-        }
+        };
         if let Some(into) = &s.into_clause {
             self.does("create", Effect::Schema);
             self.new_table(into);
         }
-        self.exprs(&s.distinct_clause, Use::Filter);
-        self.maybe(&s.where_clause, Use::Filter);
-        self.exprs(&s.group_clause, Use::Filter);
-        self.maybe(&s.having_clause, Use::Filter);
-        self.exprs(&s.window_clause, Use::Filter);
-        self.exprs(&s.sort_clause, Use::Filter);
-        self.maybe(&s.limit_offset, Use::Filter);
-        self.maybe(&s.limit_count, Use::Filter);
+        self.condition(&s.where_clause);
+        self.keys(&s.group_clause, Use::Value);
+        self.condition(&s.having_clause);
+        self.exprs(&s.window_clause, Use::Value);
+        self.ordered(s);
+        self.limit(&s.limit_offset);
+        self.limit(&s.limit_count);
+        outputs
+    }
+
+    fn values(&mut self, lists: &[pg_query::Node]) -> Outputs {
+        let ((), frame) = self.gathered(|w| w.exprs(lists, Use::Value));
+        self.inference.read_around(&frame);
+        let width = match each(lists).next() {
+            Some(NodeEnum::List(row)) => row.items.len(),
+            _ => 0,
+        };
+        let named = |place: usize| Output {
+            name: format!("column{place}"),
+            column: None,
+            from: frame.names(),
+        };
+        Outputs { columns: (1..=width).map(named).collect(), placed: true }
+    }
+
+    /// The columns are called as the first query calls them, and hold those of all.
+    fn set_operation(&mut self, s: &SelectStmt) -> Outputs {
+        let mut outputs = Outputs::default();
+        let ((), frame) = self.gathered(|w| {
+            for side in [&s.rarg, &s.larg].into_iter().flatten() {
+                outputs = w.select(side, true);
+            }
+        });
+        self.inference.read_around(&frame);
+        for output in &mut outputs.columns {
+            output.column = None;
+            output.from = frame.names();
+        }
         outputs
     }
 
     /// A select or RETURNING list.
     fn targets(&mut self, list: &[pg_query::Node], flows: bool) -> Outputs {
-        let mut outputs = Some(Vec::with_capacity(list.len()));
+        let mut outputs = Outputs { columns: Vec::with_capacity(list.len()), placed: true };
         for node in each(list) {
             let NodeEnum::ResTarget(target) = node else {
                 self.unplaced();
                 continue;
             };
-            let mut output = None;
-            match inside(&target.val) {
-                Some(value @ NodeEnum::ColumnRef(column)) => {
+            let Some(value) = inside(&target.val) else {
+                self.unplaced();
+                continue;
+            };
+            let name = column_name(target, value).to_owned();
+            let output = match value {
+                NodeEnum::ColumnRef(column) => {
                     self.expr(value, if flows { Use::Value } else { Use::Listed });
                     match each(&column.fields).last() {
-                        Some(NodeEnum::AStar(_)) => outputs = None,
-                        Some(NodeEnum::String(s)) => output = Some(s.sval.clone()),
-                        _ => self.unplaced(),
+                        Some(NodeEnum::AStar(_)) => {
+                            outputs.placed = false;
+                            continue;
+                        }
+                        Some(NodeEnum::String(s)) => {
+                            if !target.name.is_empty() {
+                                self.lineage.renamed(&target.name, &s.sval);
+                            }
+                            Output { name, column: Some(s.sval.clone()), from: BTreeSet::new() }
+                        }
+                        _ => {
+                            self.unplaced();
+                            continue;
+                        }
                     }
                 }
-                Some(value) => {
+                _ => {
                     // (x).* and (x).field: the parser cannot tell a row from a table's own.
                     if let NodeEnum::AIndirection(_) = value {
-                        outputs = None;
+                        outputs.placed = false;
                     }
-                    self.expr(value, Use::Value);
+                    Output { name, column: None, from: self.computes(value) }
                 }
-                None => self.unplaced(),
-            }
-            if let (false, Some(column)) = (target.name.is_empty(), &output) {
-                self.lineage.renamed(&target.name, column);
-            }
-            if let Some(known) = &mut outputs {
-                known.push(output);
-            }
+            };
+            outputs.columns.push(output);
         }
         outputs
     }
 
-    /// Column aliases of a query: `s(a, b)`, `WITH c(a, b)`.
+    /// A query's columns as the query around it knows them, under the aliases of `s(a, b)` and
+    /// `WITH c(a, b)`.
     pub(super) fn rename(&mut self, aliases: &[pg_query::Node], outputs: &Outputs) {
-        for (place, alias) in each(aliases).filter_map(text).enumerate() {
-            match outputs {
-                None => self.lineage.renamed(alias, "*"),
-                Some(known) => {
-                    if let Some(Some(column)) = known.get(place) {
-                        self.lineage.renamed(alias, column);
-                    }
+        let mut aliases = each(aliases).filter_map(text);
+        for output in &outputs.columns {
+            let alias = if outputs.placed { aliases.next() } else { None };
+            match (&output.column, alias) {
+                (Some(column), Some(alias)) => self.lineage.renamed(alias, column),
+                (Some(_), None) => {}
+                (None, alias) => {
+                    self.inference.computed(alias.unwrap_or(&output.name), output.from.clone());
                 }
             }
+        }
+        if !outputs.placed {
+            aliases.for_each(|alias| self.lineage.renamed(alias, "*"));
         }
     }
 
@@ -144,17 +203,22 @@ impl Walk {
         result
     }
 
-    fn common_table(&mut self, cte: &CommonTableExpr) {
-        let outputs = match inside(&cte.ctequery) {
-            Some(query) => self.query(query, false),
+    /// Reads a query that others read from.
+    pub(super) fn derived(&mut self, node: &Option<Box<pg_query::Node>>) -> Outputs {
+        match inside(node) {
+            Some(query) => self.aside(|w| w.query(query, false)),
             None => {
                 self.unplaced();
-                None
+                Outputs::default()
             }
-        };
+        }
+    }
+
+    fn common_table(&mut self, cte: &CommonTableExpr) {
+        let outputs = self.derived(&cte.ctequery);
         self.rename(&cte.aliascolnames, &outputs);
         if let Some(search) = &cte.search_clause {
-            self.exprs(&search.search_col_list, Use::Filter);
+            self.keys(&search.search_col_list, Use::Value);
             names::parts(&search.search_col_list).iter().for_each(|c| self.lineage.flows(c));
         }
         if let Some(cycle) = &cte.cycle_clause {
@@ -194,7 +258,7 @@ impl Walk {
     fn on_conflict(&mut self, clause: &OnConflictClause, at: usize) {
         if let Some(infer) = &clause.infer {
             self.index_elements(&infer.index_elems);
-            self.maybe(&infer.where_clause, Use::Filter);
+            self.condition(&infer.where_clause);
         }
         if !clause.target_list.is_empty() {
             self.verb("update");
@@ -203,7 +267,7 @@ impl Walk {
         for node in each(&clause.target_list) {
             self.assigned(node, at);
         }
-        self.maybe(&clause.where_clause, Use::Filter);
+        self.condition(&clause.where_clause);
     }
 
     fn update(&mut self, s: &UpdateStmt, flows: bool) -> Outputs {
@@ -239,13 +303,13 @@ impl Walk {
             Some(source) => self.relation(source),
             None => self.unplaced(),
         }
-        self.maybe(&s.join_condition, Use::Filter);
+        self.condition(&s.join_condition);
         for node in each(&s.merge_when_clauses) {
             let NodeEnum::MergeWhenClause(when) = node else {
                 self.unplaced();
                 continue;
             };
-            self.maybe(&when.condition, Use::Filter);
+            self.condition(&when.condition);
             for node in each(&when.target_list) {
                 self.assigned(node, at);
             }
@@ -282,19 +346,16 @@ impl Walk {
         let target = var
             .as_ref()
             .map_or("", |v| v.alias.as_ref().map_or(v.relname.as_str(), |a| a.aliasname.as_str()));
-        match inside(clause) {
-            Some(expr) => {
-                if condition::unlimited(expr, target) {
-                    self.flag(Flag::NoWhere);
-                }
-                self.expr(expr, Use::Filter);
-            }
-            None => self.flag(Flag::NoWhere),
+        if inside(clause).is_none_or(|expr| condition::unlimited(expr, target)) {
+            self.flag(Flag::NoWhere);
         }
+        self.condition(clause);
     }
 
     fn returning(&mut self, clause: &Option<ReturningClause>, at: usize, flows: bool) -> Outputs {
-        let clause = clause.as_ref()?;
+        let Some(clause) = clause else {
+            return Outputs::default();
+        };
         ["old", "new"].iter().for_each(|row| self.scopes.add(row, Source::Table(at)));
         for option in each(&clause.options) {
             match option {

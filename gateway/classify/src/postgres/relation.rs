@@ -8,9 +8,12 @@ use pg_query::protobuf::{
 use weir_model::ResourceKind;
 
 use super::expression::Use;
+use super::inference::Frame;
+use super::label::ANY;
 use super::names::{dotted, each, inside, parts, relation};
 use super::scope::Source;
 use super::walk::Walk;
+use super::{filter, functions};
 
 impl Walk {
     /// Reads a from list.
@@ -69,7 +72,7 @@ impl Walk {
             self.lineage.flows("*");
             self.any_table("*");
         }
-        self.maybe(&join.quals, Use::Filter);
+        self.condition(&join.quals);
         self.joined(join.alias.as_ref());
         if let Some(alias) = &join.join_using_alias {
             self.scopes.add(&alias.aliasname, Source::Join);
@@ -87,13 +90,7 @@ impl Walk {
     }
 
     fn subselect(&mut self, sub: &RangeSubselect) {
-        let outputs = match inside(&sub.subquery) {
-            Some(query) => self.query(query, false),
-            None => {
-                self.unplaced();
-                None
-            }
-        };
+        let outputs = self.derived(&sub.subquery);
         if let Some(alias) = &sub.alias {
             self.rename(&alias.colnames, &outputs);
             self.scopes.add(&alias.aliasname, Source::Derived);
@@ -102,6 +99,7 @@ impl Walk {
 
     fn function_item(&mut self, from: &RangeFunction) {
         let mut columns = Vec::new();
+        let mut inputs = Frame::default();
         let mut rows = false;
         let mut default_name = None;
         for item in each(&from.functions) {
@@ -117,7 +115,13 @@ impl Walk {
                     columns.push(name.clone());
                     default_name = Some(name);
                 }
-                self.expr(call, Use::Value);
+                let frame = self.gathered(|w| w.expr(call, Use::Value)).1;
+                inputs.merge(frame.clone());
+                if has_own_length(call) {
+                    self.inference.decisive(&frame);
+                } else {
+                    self.inference.compared(frame);
+                }
             }
             for definitions in each(list.items.get(1..).unwrap_or_default()) {
                 self.column_definitions(definitions, &mut columns);
@@ -127,11 +131,16 @@ impl Walk {
             self.column_definitions(definition, &mut columns);
         }
         let mut name = default_name.unwrap_or_default();
+        let named = from.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty());
         if let Some(alias) = &from.alias {
             columns.push(alias.aliasname.clone());
             columns.extend(parts(&alias.colnames).into_iter().map(str::to_owned));
             name.clone_from(&alias.aliasname);
         }
+        if !named {
+            self.inference.computed(ANY, inputs.names());
+        }
+        columns.iter().for_each(|column| self.inference.computed(column, inputs.names()));
         let source = if rows { Source::Derived } else { Source::Function(columns) };
         self.scopes.add(&name, source);
     }
@@ -149,6 +158,15 @@ impl Walk {
     }
 
     fn xml_table(&mut self, table: &RangeTableFunc) {
+        let inputs = self.gathered(|w| w.xml_inputs(table)).1;
+        self.inference.decisive(&inputs);
+        self.inference.computed(ANY, inputs.names());
+        if let Some(alias) = &table.alias {
+            self.scopes.add(&alias.aliasname, Source::Derived);
+        }
+    }
+
+    fn xml_inputs(&mut self, table: &RangeTableFunc) {
         self.maybe(&table.docexpr, Use::Value);
         self.maybe(&table.rowexpr, Use::Value);
         self.exprs(&table.namespaces, Use::Value);
@@ -160,12 +178,18 @@ impl Walk {
             self.maybe(&column.colexpr, Use::Value);
             self.maybe(&column.coldefexpr, Use::Value);
         }
+    }
+
+    fn json_table(&mut self, table: &JsonTable) {
+        let inputs = self.gathered(|w| w.json_inputs(table)).1;
+        self.inference.decisive(&inputs);
+        self.inference.computed(ANY, inputs.names());
         if let Some(alias) = &table.alias {
             self.scopes.add(&alias.aliasname, Source::Derived);
         }
     }
 
-    fn json_table(&mut self, table: &JsonTable) {
+    fn json_inputs(&mut self, table: &JsonTable) {
         if let Some(item) = &table.context_item {
             self.json_value(item, Use::Value);
         }
@@ -175,9 +199,6 @@ impl Walk {
         self.exprs(&table.passing, Use::Value);
         self.json_columns(&table.columns);
         self.json_behavior(&table.on_error, Use::Value);
-        if let Some(alias) = &table.alias {
-            self.scopes.add(&alias.aliasname, Source::Derived);
-        }
     }
 
     fn json_columns(&mut self, list: &[pg_query::Node]) {
@@ -207,5 +228,18 @@ impl Walk {
         }
         self.exprs(&sample.args, Use::Filter);
         self.maybe(&sample.repeatable, Use::Filter);
+    }
+}
+
+/// Whether a function's arguments may decide how many rows it has, more than by the length of a value:
+/// `unnest(tags)` and `json_each(document)` have the rows that the value has.
+fn has_own_length(call: &NodeEnum) -> bool {
+    match call {
+        NodeEnum::FuncCall(call) => {
+            let name = parts(&call.funcname).last().map_or("", |name| *name);
+            let simple = |node| filter::is_plain(node) || functions::is_given(node);
+            name == "generate_series" || !each(&call.args).all(simple)
+        }
+        _ => true,
     }
 }

@@ -73,7 +73,15 @@ pub(super) enum Source {
 /// A relation in scope.
 pub(super) struct Relation {
     pub(super) name: String,
+    /// Its number in this text: a table may be there more than once.
+    serial: usize,
     pub(super) source: Source,
+}
+
+impl Relation {
+    fn table(&self) -> Option<usize> {
+        matches!(self.source, Source::Table(_)).then_some(self.serial)
+    }
 }
 
 /// The query levels around the place where the walk stands, innermost last.
@@ -81,6 +89,7 @@ pub(super) struct Relation {
 pub(super) struct Scopes {
     levels: Vec<Vec<Relation>>,
     with: Vec<HashSet<String>>,
+    serial: usize,
     work: usize,
 }
 
@@ -101,8 +110,9 @@ impl Scopes {
 
     /// Adds a relation to the innermost level.
     pub(super) fn add(&mut self, name: &str, source: Source) {
+        self.serial += 1;
         if let Some(level) = self.levels.last_mut() {
-            level.push(Relation { name: name.to_owned(), source });
+            level.push(Relation { name: name.to_owned(), serial: self.serial, source });
         }
     }
 
@@ -113,13 +123,29 @@ impl Scopes {
 
     /// The relation of that name, nearest first.
     pub(super) fn find(&mut self, name: &str) -> Option<Source> {
+        self.found(name).map(|relation| relation.source.clone())
+    }
+
+    /// The table that a column of this qualifier is of: its number.
+    pub(super) fn owner(&mut self, qualifier: &str) -> Option<usize> {
+        self.found(qualifier).and_then(Relation::table)
+    }
+
+    /// The only relation around, if it is a table: its number.
+    pub(super) fn only(&self) -> Option<usize> {
+        let mut all = self.levels.iter().flatten();
+        let first = all.next()?;
+        if all.next().is_some() { None } else { first.table() }
+    }
+
+    fn found(&mut self, name: &str) -> Option<&Relation> {
         for level in self.levels.iter().rev() {
             self.work += level.len();
             if self.work > WORK {
                 return None;
             }
             if let Some(found) = level.iter().find(|r| r.name == name) {
-                return Some(found.source.clone());
+                return Some(found);
             }
         }
         None

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pg_query::NodeEnum;
 use weir_model::{Effect, Flag, Operation, ResourceKind};
 
+use super::inference::Inference;
 use super::lineage::Lineage;
 use super::place::{Place, place};
 use super::scope::{Resources, Scopes};
@@ -18,6 +19,7 @@ pub(super) struct Walk {
     pub(super) resources: Resources,
     pub(super) scopes: Scopes,
     pub(super) lineage: Lineage,
+    pub(super) inference: Inference,
     pub(super) changes_schema: bool,
     pub(super) changes_session: bool,
     pub(super) transactions: usize,
@@ -40,6 +42,7 @@ impl Default for Walk {
             resources: Resources::default(),
             scopes: Scopes::default(),
             lineage: Lineage::default(),
+            inference: Inference::default(),
             changes_schema: false,
             changes_session: false,
             transactions: 0,

@@ -56,6 +56,17 @@ fn differences(case: &toml::Table) -> Vec<String> {
     if let Some(computed) = case.get("computed") {
         compare("computed", list(computed), facts.computed.iter().cloned().collect());
     }
+    if let Some(compares) = case.get("compares") {
+        let expected: BTreeSet<&str> =
+            compares.as_str().unwrap().split("; ").filter(|c| !c.is_empty()).collect();
+        let shown = facts.compares.iter().map(|comparison| {
+            let columns: Vec<&str> = comparison.columns.iter().map(String::as_str).collect();
+            format!("{}{}", columns.join("+"), if comparison.alone { "!" } else { "" })
+        });
+        let found: BTreeSet<String> = shown.collect();
+        let expected = expected.into_iter().map(str::to_owned).collect();
+        compare("compares", expected, found.into_iter().collect());
+    }
     for (key, found) in [("stores", facts.stores), ("session", facts.changes_session)] {
         if let Some(expected) = case.get(key) {
             compare(key, vec![expected.to_string()], vec![found.to_string()]);
@@ -73,9 +84,14 @@ fn differences(case: &toml::Table) -> Vec<String> {
 fn every_case_of_the_corpus_is_classified_as_it_says() {
     let mut wrong = Vec::new();
     let mut count = 0;
-    for file in
-        ["queries.toml", "nowhere.toml", "functions.toml", "statements.toml", "lineage.toml"]
-    {
+    for file in [
+        "queries.toml",
+        "nowhere.toml",
+        "functions.toml",
+        "statements.toml",
+        "lineage.toml",
+        "inference.toml",
+    ] {
         for case in cases(file) {
             count += 1;
             wrong.extend(differences(&case));

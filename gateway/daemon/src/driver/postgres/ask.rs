@@ -89,7 +89,7 @@ impl Lane {
         Judged::new(bytes, facts, operation, decision)
     }
 
-    fn decision(&self, live: &Live, operation: &Arc<Operation>) -> Arc<Decision> {
+    pub(super) fn decision(&self, live: &Live, operation: &Arc<Operation>) -> Arc<Decision> {
         let mut cache = self.judged.borrow_mut();
         let current = cache.policy.as_ref() == Some(live.policy.hash());
         if current && let Some(decision) = cache.decided.get(operation) {
@@ -109,32 +109,6 @@ impl Lane {
             cache.decided.insert(operation.clone(), decision.clone());
         }
         decision
-    }
-
-    /// What can't be masked is not a plain read or write where sensitive columns are named: COPY
-    /// carries no column origins, and a value that is stored elsewhere has lost its own.
-    pub async fn guard(&self, judged: Rc<Judged>) -> Rc<Judged> {
-        let copies = judged.operation.flags.contains(&weir_model::Flag::CopyOut);
-        if !copies && !judged.facts.stores {
-            return judged;
-        }
-        let live = self.live();
-        let named = match super::catalogue::of(self, &live, std::iter::empty()).await {
-            Ok(catalogue) => catalogue.names_classified(&judged.operation),
-            Err(error) => {
-                tracing::warn!(flow = %self.flow, %error, "guarding a statement");
-                true
-            }
-        };
-        if !named || judged.operation.effect == weir_model::Effect::Unknown {
-            return judged;
-        }
-        let mut operation = (*judged.operation).clone();
-        operation.effect = weir_model::Effect::Unknown;
-        let operation = Arc::new(operation);
-        let decision = self.decision(&live, &operation);
-        let (bytes, facts) = (judged.bytes.clone(), judged.facts.clone());
-        Rc::new(Judged::new(bytes, facts, operation, decision))
     }
 
     /// Asks about a statement: decides, and where a human must say so, waits for one.

@@ -5,6 +5,7 @@ pub mod ask;
 pub mod cancel;
 pub mod catalogue;
 pub mod delivery;
+pub mod guard;
 pub mod hold;
 pub mod lane;
 pub mod login;

@@ -192,6 +192,11 @@ fn hidden(lane: &Lane, live: &Live, column: &ColumnRef, classes: &[String]) -> A
     }
 }
 
+/// Whether the caller sees a column masked.
+pub fn is_hidden(lane: &Lane, live: &Live, column: &ColumnRef, classes: &[String]) -> bool {
+    matches!(hidden(lane, live, column, classes), Action::Apply { .. })
+}
+
 /// Numbers, times and the like hold nothing that a detector finds.
 fn content(type_oid: u32) -> Action {
     // bool, int8, int2, int4, oid, xid, cid, float4, float8, date, time, timestamp(tz), interval,

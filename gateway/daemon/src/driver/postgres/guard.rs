@@ -1,0 +1,77 @@
+//! What only the catalogue can tell of a statement before it runs: whether masking can hide what it
+//! reads.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use weir_classify::Facts;
+use weir_model::{Effect, Flag};
+
+use super::catalogue::{self, Catalogue};
+use super::lane::{Judged, Lane};
+use super::shape;
+use crate::flow::services::Live;
+
+impl Lane {
+    /// What can't be masked is not a plain read or write where sensitive columns are named: COPY
+    /// carries no column origins, and a value that is stored elsewhere has lost its own. What a
+    /// condition may tell of a masked column is flagged as inference.
+    pub async fn guard(&self, judged: Rc<Judged>) -> Rc<Judged> {
+        let facts = &judged.facts;
+        let escapes = facts.stores || judged.operation.flags.contains(&Flag::CopyOut);
+        let unknown = judged.operation.effect == Effect::Unknown;
+        if unknown || (!escapes && facts.compares.is_empty()) {
+            return judged;
+        }
+        let live = self.live();
+        let (named, infers) = match catalogue::of(self, &live, std::iter::empty()).await {
+            Ok(catalogue) => (
+                escapes && catalogue.names_classified(&judged.operation),
+                catalogue.touches(&judged.operation) && infers(self, &live, &catalogue, facts),
+            ),
+            Err(error) => {
+                tracing::warn!(flow = %self.flow, %error, "guarding a statement");
+                (escapes, !facts.compares.is_empty())
+            }
+        };
+        if !named && !infers {
+            return judged;
+        }
+        let mut operation = (*judged.operation).clone();
+        if named {
+            operation.effect = Effect::Unknown;
+        }
+        if infers {
+            operation.flags.insert(Flag::Inference);
+        }
+        let operation = Arc::new(operation);
+        let decision = self.decision(&live, &operation);
+        let (bytes, facts) = (judged.bytes.clone(), judged.facts.clone());
+        Rc::new(Judged::new(bytes, facts, operation, decision))
+    }
+}
+
+/// Whether rows, their order or their number may tell a masked column: its value decides them alone, or
+/// it is compared with a column that is not masked.
+fn infers(lane: &Lane, live: &Live, catalogue: &Catalogue, facts: &Facts) -> bool {
+    let mut columns: HashMap<&str, Vec<_>> = HashMap::new();
+    for (column, classes) in catalogue.classified() {
+        columns.entry(&column.column).or_default().push((column, classes));
+    }
+    let masked = |name: &str| {
+        let of_name = columns.get(name);
+        of_name.is_some_and(|all| all.iter().any(|(c, k)| shape::is_hidden(lane, live, c, k)))
+    };
+    let any_masked = || columns.keys().any(|name| masked(name));
+    // `c.name` is a call of `name(c)` where no such column is (`ParseFuncOrColumn`).
+    let any =
+        |name: &String| name == "*" || (facts.dotted.contains(name) && !catalogue.has_column(name));
+    facts.compares.iter().any(|comparison| {
+        let names = &comparison.columns;
+        let whole = names.iter().any(any);
+        let hidden = names.iter().filter(|name| masked(name)).count();
+        let tells = comparison.alone || whole || hidden < names.len();
+        tells && (hidden > 0 || (whole && any_masked()))
+    })
+}
