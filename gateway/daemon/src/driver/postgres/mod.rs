@@ -12,6 +12,7 @@ pub mod request;
 pub mod scram;
 pub mod shape;
 pub mod startup;
+pub mod way;
 
 use std::rc::Rc;
 
