@@ -17,6 +17,7 @@ mod mask;
 mod perimeter;
 mod record;
 mod refuse;
+mod start;
 mod tls;
 mod transparent;
 mod upgrade;

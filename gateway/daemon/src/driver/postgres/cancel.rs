@@ -23,10 +23,10 @@ pub struct CancelKey {
 }
 
 impl CancelKey {
-    /// A fresh key for a client of a minor version; one that was negotiated down gets the old form.
-    pub fn new(minor: u16, negotiated: bool) -> Self {
+    /// A fresh key for a client of the minor version that was agreed on.
+    pub fn new(minor: u16) -> Self {
         let random = [services::random().to_ne_bytes(), services::random().to_ne_bytes()].concat();
-        let length = if minor >= 2 && !negotiated { 32 } else { 4 };
+        let length = if minor >= 2 { 32 } else { 4 };
         let pid = (services::random() as u32) & 0x7fff_ffff;
         Self { pid, key: random.into_iter().take(length).collect() }
     }

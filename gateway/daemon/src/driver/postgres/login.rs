@@ -12,6 +12,7 @@ use weir_wire::postgres::{Side, build, frame, startup};
 
 use super::cancel::CancelTarget;
 use super::scram;
+use super::version;
 use super::way::{self, Way};
 use crate::config::TargetConfig;
 use crate::driver::buffer::Buffer;
@@ -56,8 +57,8 @@ pub struct Upstream {
     pub buffer: Buffer,
     /// ParameterStatus and notices, as they came.
     pub greeting: Vec<u8>,
-    /// The NegotiateProtocolVersion message, if there was one.
-    pub negotiated: Option<Vec<u8>>,
+    /// The minor version that is spoken.
+    pub minor: u16,
     /// Settings that the target reported.
     pub settings: Vec<(Vec<u8>, Vec<u8>)>,
     /// The transaction's state.
@@ -108,7 +109,7 @@ pub async fn log_in(
                 stream,
                 buffer: Buffer::default(),
                 greeting: Vec::new(),
-                negotiated: None,
+                minor,
                 settings: Vec::new(),
                 transaction: Transaction::Idle,
                 key: None,
@@ -146,8 +147,8 @@ impl Login<'_> {
                 Backend::BackendKeyData { pid, key } => {
                     self.upstream.key = Some((pid, key.to_vec()));
                 }
-                Backend::NegotiateProtocolVersion { .. } => {
-                    self.upstream.negotiated = Some(message);
+                Backend::NegotiateProtocolVersion { version, .. } => {
+                    self.upstream.minor = version::lowered(version, self.upstream.minor)?;
                 }
                 Backend::Error(_) => return Err(LoginError::Target(message)),
                 Backend::ReadyForQuery(transaction) if self.authenticated => {

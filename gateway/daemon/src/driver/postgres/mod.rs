@@ -12,6 +12,7 @@ pub mod request;
 pub mod scram;
 pub mod shape;
 pub mod startup;
+pub mod version;
 pub mod way;
 
 use std::rc::Rc;
@@ -114,8 +115,9 @@ async fn converse(
         return Closing::because(format!("refused: {}", refusal.message));
     }
     let parameters = start.upstream_parameters(config, credential.as_ref());
+    let minor = version::asked(start.minor);
     let upstream =
-        login::log_in(config, credential.as_ref(), flow.original, start.minor, &parameters).await;
+        login::log_in(config, credential.as_ref(), flow.original, minor, &parameters).await;
     let upstream = match upstream {
         Ok(upstream) => upstream,
         Err(LoginError::Target(message)) => {
@@ -172,10 +174,11 @@ async fn run(
 ) -> Closing {
     buffer.charge(flow.share());
     upstream.buffer.charge(flow.share());
-    let key = CancelKey::new(start.minor, upstream.negotiated.is_some());
+    let key = CancelKey::new(upstream.minor);
     let mut greeting = Vec::new();
-    if let Some(negotiated) = &upstream.negotiated {
-        greeting.extend_from_slice(negotiated);
+    let told = version::tell(start.minor, upstream.minor, &start.parameters, &mut greeting);
+    if let Err(error) = told {
+        return Closing::because(format!("greeting: {error}"));
     }
     build::authentication_ok(&mut greeting);
     greeting.extend_from_slice(&upstream.greeting);

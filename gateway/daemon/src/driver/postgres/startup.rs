@@ -11,6 +11,7 @@ use weir_wire::postgres::frame;
 use weir_wire::postgres::startup::{self, Startup};
 
 use super::lane::is_safe;
+use super::version;
 use crate::config::TargetConfig;
 use crate::driver::buffer::Buffer;
 use crate::driver::stream::Stream;
@@ -259,7 +260,8 @@ impl Start {
         let rest = self
             .parameters
             .iter()
-            .filter(|(name, _)| name.as_slice() != b"user" && name.as_slice() != b"database");
+            .filter(|(name, _)| name.as_slice() != b"user" && name.as_slice() != b"database")
+            .filter(|(name, _)| !version::is_option(name));
         parameters.extend(rest.cloned());
         // Also what RESET goes back to: a role's or database's own setting must not surprise the
         // classifier.
