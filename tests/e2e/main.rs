@@ -2,6 +2,7 @@
 
 mod boot;
 mod cancel;
+mod challenge;
 mod container;
 mod coverage;
 mod dns;

@@ -201,6 +201,11 @@ impl Start {
         self.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
     }
 
+    /// The user that the client named.
+    pub fn user(&self) -> String {
+        self.text(b"user").unwrap_or_default()
+    }
+
     /// What the record says of the flow's beginning.
     pub fn opening(&self, tls: bool, upstream_user: Option<String>) -> Opening {
         Opening {
