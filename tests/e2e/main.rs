@@ -15,6 +15,7 @@ mod hold;
 mod identity;
 mod jail;
 mod mask;
+mod messages;
 mod perimeter;
 mod record;
 mod refuse;
