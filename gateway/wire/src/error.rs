@@ -101,6 +101,12 @@ pub enum WireError {
         /// The most.
         max: usize,
     },
+    /// A text inside a message has not the form that it must have.
+    #[error("reading {what}: its text has another form")]
+    Malformed {
+        /// The message.
+        what: &'static str,
+    },
     /// A message that is well-formed, but not one that may come now.
     #[error("{what} came out of turn")]
     Unexpected {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use weir_model::Relaxation;
 
 pub use read::{ConfigError, Problem};
-pub use target::{ColumnRule, TargetConfig};
+pub use target::{ClientAuth, ColumnRule, TargetConfig};
 
 use crate::approval;
 use crate::identity::{CredentialConfig, IssuerConfig};

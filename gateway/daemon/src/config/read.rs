@@ -149,10 +149,14 @@ impl Reader<'_> {
                 let message = format!("target {} needs hosts or addresses", target.name);
                 self.report(at.clone(), message);
             }
-            if let Some(name) = &target.credential
-                && !config.credentials.iter().any(|c| &c.name == name)
-            {
-                self.report(at, format!("target {} names no [[credential]] {name}", target.name));
+            for name in [&target.credential, &target.client_credential].into_iter().flatten() {
+                if !config.credentials.iter().any(|credential| &credential.name == name) {
+                    let message = format!("target {} names no [[credential]] {name}", target.name);
+                    self.report(at.clone(), message);
+                }
+            }
+            if let Some(problem) = target.client_problem() {
+                self.report(at, format!("target {}: {problem}", target.name));
             }
         }
         for rule in &config.columns {

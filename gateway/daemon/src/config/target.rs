@@ -31,6 +31,11 @@ pub struct TargetConfig {
     pub tls: UpstreamTls,
     /// The `[[credential]]` to log in with.
     pub credential: Option<String>,
+    /// What clients must prove.
+    #[serde(default)]
+    pub client_auth: ClientAuth,
+    /// The `[[credential]]` whose password clients must know.
+    pub client_credential: Option<String>,
     /// The environment, for policy.
     #[serde(default = "production")]
     pub environment: String,
@@ -40,11 +45,39 @@ pub struct TargetConfig {
     pub database: Option<String>,
 }
 
+/// What clients of a target must prove. Who they are is known without it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum ClientAuth {
+    /// Nothing.
+    #[default]
+    #[serde(rename = "none")]
+    None,
+    /// That they have a password: any, or that of `client_credential`.
+    #[serde(rename = "password")]
+    Password,
+    /// That they know the password of `client_credential`.
+    #[serde(rename = "scram-sha-256")]
+    ScramSha256,
+}
+
 fn production() -> String {
     "prod".to_owned()
 }
 
 impl TargetConfig {
+    /// What is wrong with what clients must prove.
+    pub fn client_problem(&self) -> Option<&'static str> {
+        match (self.client_auth, &self.client_credential) {
+            (ClientAuth::ScramSha256, None) => Some("scram-sha-256 needs a client_credential"),
+            (ClientAuth::None, Some(_)) => Some("client_credential without a client_auth"),
+            // Agents never have the password that opens the target.
+            (_, Some(name)) if self.credential.as_ref() == Some(name) => {
+                Some("client_credential must be another than credential")
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a connection to this address, whose name may be known, is for this target.
     ///
     /// A name alone is not enough where the target lists its addresses: the agent chooses which

@@ -41,3 +41,29 @@ fn references_and_duplicates_are_checked() {
     assert!(found[0].1.contains("names no [[credential]] none"));
     assert!(found[1].1.contains("names no [[target]] z"));
 }
+
+#[test]
+fn what_clients_must_prove_is_checked() {
+    let check = |keys: &str| {
+        let text = format!(
+            "[[target]]\nname = \"a\"\nprotocol = \"postgres\"\nport = 1\naddresses = \
+             [\"127.0.0.1\"]\ncredential = \"real\"\n{keys}\n[[credential]]\nname = \"real\"\n\
+             [[credential]]\nname = \"agents\"\n"
+        );
+        problems(&text).len()
+    };
+    for (keys, wrong) in [
+        ("", 0),
+        ("client_auth = \"none\"", 0),
+        ("client_auth = \"password\"", 0),
+        ("client_auth = \"password\"\nclient_credential = \"agents\"", 0),
+        ("client_auth = \"scram-sha-256\"\nclient_credential = \"agents\"", 0),
+        ("client_auth = \"scram-sha-256\"", 1),
+        ("client_auth = \"scram-sha-256\"\nclient_credential = \"real\"", 1),
+        ("client_auth = \"scram-sha-256\"\nclient_credential = \"nobody\"", 1),
+        ("client_credential = \"agents\"", 1),
+        ("client_auth = \"md5\"", 1),
+    ] {
+        assert_eq!(check(keys), wrong, "{keys}");
+    }
+}

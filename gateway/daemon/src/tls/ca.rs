@@ -11,14 +11,14 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
+use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
-use rustls::{RootCertStore, ServerConfig};
 use zeroize::Zeroizing;
 
-use super::leaf::{self, Alpn, Leaves};
+use super::leaf::{self, Alpn, Leaf, Leaves};
 use super::{TlsError, keyfile};
 
 /// The key and the certificate, in one file so that they can't come apart.
@@ -79,8 +79,8 @@ impl Authority {
         Ok(authority)
     }
 
-    /// A server's configuration with a leaf for `name`, which is a host name or an address.
-    pub fn server_config(&self, name: &str, alpn: Alpn) -> Result<Arc<ServerConfig>, TlsError> {
+    /// A leaf for `name`, which is a host name or an address, and the server's configuration with it.
+    pub fn leaf(&self, name: &str, alpn: Alpn) -> Result<Leaf, TlsError> {
         self.leaves.get(&self.issuer, name, alpn, SystemTime::now())
     }
 

@@ -25,6 +25,9 @@ const EARLY: Duration = Duration::from_secs(3600);
 /// Names that an agent chooses, so the cache has a bound.
 const NAMES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 
+/// The name of PostgreSQL's protocol in ALPN, as registered with IANA.
+pub const POSTGRESQL: &[u8] = b"postgresql";
+
 /// The application protocol that a server offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Alpn {
@@ -38,8 +41,13 @@ pub(super) struct Leaves {
     made: Mutex<LruCache<(String, Alpn), Leaf>>,
 }
 
-struct Leaf {
-    config: Arc<ServerConfig>,
+/// How Weir presents itself under one name.
+#[derive(Clone)]
+pub struct Leaf {
+    /// The server's configuration.
+    pub config: Arc<ServerConfig>,
+    /// The certificate that clients are shown.
+    pub certificate: CertificateDer<'static>,
     renew_at: SystemTime,
 }
 
@@ -54,18 +62,18 @@ impl Leaves {
         name: &str,
         alpn: Alpn,
         now: SystemTime,
-    ) -> Result<Arc<ServerConfig>, TlsError> {
+    ) -> Result<Leaf, TlsError> {
         let key = (name.to_ascii_lowercase(), alpn);
         if let Some(leaf) = self.lock().get(&key)
             && now < leaf.renew_at
         {
-            return Ok(Arc::clone(&leaf.config));
+            return Ok(leaf.clone());
         }
         let (certificate, private) = mint(issuer, &key.0, now)?;
-        let config = Arc::new(server_config(certificate, private, alpn)?);
-        let leaf = Leaf { config: Arc::clone(&config), renew_at: now + (LIFETIME - RENEW) };
-        self.lock().put(key, leaf);
-        Ok(config)
+        let config = Arc::new(server_config(certificate.clone(), private, alpn)?);
+        let leaf = Leaf { config, certificate, renew_at: now + (LIFETIME - RENEW) };
+        self.lock().put(key, leaf.clone());
+        Ok(leaf)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, LruCache<(String, Alpn), Leaf>> {
@@ -120,7 +128,7 @@ fn server_config(
         .with_single_cert(vec![certificate], key)?;
     config.alpn_protocols = match alpn {
         Alpn::None => Vec::new(),
-        Alpn::Postgres => vec![b"postgresql".to_vec()],
+        Alpn::Postgres => vec![POSTGRESQL.to_vec()],
     };
     // No resumption: a session of one agent must not be continued by another.
     config.session_storage = Arc::new(NoServerSessionStorage {});

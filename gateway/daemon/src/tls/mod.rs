@@ -17,7 +17,7 @@ use rustls::crypto::CryptoProvider;
 
 pub use ca::Authority;
 pub use keyfile::KeyFileError;
-pub use leaf::Alpn;
+pub use leaf::{Alpn, Leaf, POSTGRESQL};
 pub use upstream::{ClientCertificate, UpstreamTls};
 
 /// Why TLS could not be set up.

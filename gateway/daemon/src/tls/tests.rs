@@ -43,7 +43,7 @@ fn shake(
 }
 
 fn trusting(path: &Path) -> UpstreamTls {
-    UpstreamTls::Verify { ca_file: Some(path.to_owned()), server_name: None }
+    UpstreamTls::Verify { ca_file: Some(path.to_owned()), server_name: None, direct: false }
 }
 
 #[test]
@@ -52,19 +52,22 @@ fn a_client_that_trusts_the_authority_accepts_its_leaves() {
     let authority = Authority::open_or_create(dir.path()).unwrap();
     let client = trusting(authority.certificate_path());
     for name in ["db.example.com", "10.1.2.3", "::1", "localhost", "a_b.internal"] {
-        let server = authority.server_config(name, Alpn::Postgres).unwrap();
+        let server = authority.leaf(name, Alpn::Postgres).unwrap().config;
         let alpn = shake(&client, &server, name, &[b"postgresql"]).unwrap();
         assert_eq!(alpn.as_deref(), Some(&b"postgresql"[..]), "{name}");
-        let plain = authority.server_config(name, Alpn::None).unwrap();
+        let plain = authority.leaf(name, Alpn::None).unwrap().config;
         assert_eq!(shake(&client, &plain, name, &[]).unwrap(), None);
     }
-    let server = authority.server_config("db.example.com", Alpn::None).unwrap();
+    let server = authority.leaf("db.example.com", Alpn::None).unwrap().config;
     assert!(shake(&client, &server, "other.example.com", &[]).is_err());
     assert!(shake(&UpstreamTls::default(), &server, "db.example.com", &[]).is_err());
-    assert!(shake(&UpstreamTls::Insecure, &server, "other.example.com", &[]).is_ok());
+    assert!(
+        shake(&UpstreamTls::Insecure { direct: false }, &server, "other.example.com", &[]).is_ok()
+    );
     let renamed = UpstreamTls::Verify {
         ca_file: Some(authority.certificate_path().to_owned()),
         server_name: Some("db.example.com".to_owned()),
+        direct: false,
     };
     assert!(shake(&renamed, &server, "10.0.0.1", &[]).is_ok());
     assert!(UpstreamTls::Off.client_config(None, &[]).unwrap().is_none());
@@ -74,12 +77,12 @@ fn a_client_that_trusts_the_authority_accepts_its_leaves() {
 fn leaves_are_kept_and_odd_names_refused() {
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::open_or_create(dir.path()).unwrap();
-    let one = authority.server_config("DB.example.com", Alpn::None).unwrap();
-    let two = authority.server_config("db.example.com", Alpn::None).unwrap();
+    let one = authority.leaf("DB.example.com", Alpn::None).unwrap().config;
+    let two = authority.leaf("db.example.com", Alpn::None).unwrap().config;
     assert!(Arc::ptr_eq(&one, &two));
     let long = "a".repeat(64);
     for name in ["", "*.example.com", "a b", "a\0b", "exämple", "-", "a..b", long.as_str()] {
-        assert!(authority.server_config(name, Alpn::None).is_err(), "{name:?}");
+        assert!(authority.leaf(name, Alpn::None).is_err(), "{name:?}");
     }
 }
 
@@ -136,7 +139,11 @@ fn upstream_tls_is_read_from_configuration() {
     let read = |text: &str| toml::from_str::<UpstreamTls>(text);
     assert_eq!(read("mode = 'off'").unwrap(), UpstreamTls::Off);
     assert_eq!(read("mode = 'verify'").unwrap(), UpstreamTls::default());
-    assert_eq!(read("mode = 'insecure'").unwrap(), UpstreamTls::Insecure);
+    assert_eq!(read("mode = 'insecure'").unwrap(), UpstreamTls::Insecure { direct: false });
+    assert!(!read("mode = 'verify'").unwrap().is_direct());
+    for mode in ["verify", "insecure"] {
+        assert!(read(&format!("mode = '{mode}'\ndirect = true")).unwrap().is_direct());
+    }
     assert!(read("mode = 'verify'\nca_flie = '/x'").is_err());
     assert!(read("mode = 'maybe'").is_err());
     let missing = trusting(Path::new("/nonexistent.pem"));

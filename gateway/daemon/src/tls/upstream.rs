@@ -26,14 +26,21 @@ pub enum UpstreamTls {
         /// The name to verify, where it is not the host's.
         #[serde(default)]
         server_name: Option<String>,
+        /// The handshake comes first, not after a request for it.
+        #[serde(default)]
+        direct: bool,
     },
     /// Encrypted, but with whom is not known.
-    Insecure,
+    Insecure {
+        /// The handshake comes first, not after a request for it.
+        #[serde(default)]
+        direct: bool,
+    },
 }
 
 impl Default for UpstreamTls {
     fn default() -> Self {
-        Self::Verify { ca_file: None, server_name: None }
+        Self::Verify { ca_file: None, server_name: None, direct: false }
     }
 }
 
@@ -50,10 +57,10 @@ impl UpstreamTls {
         };
         let builder = match self {
             Self::Off => return Ok(None),
-            Self::Verify { ca_file, server_name: _ } => {
+            Self::Verify { ca_file, server_name: _, direct: _ } => {
                 builder()?.with_root_certificates(roots(ca_file.as_deref())?)
             }
-            Self::Insecure => builder()?
+            Self::Insecure { direct: _ } => builder()?
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(AnyServer(super::provider()))),
         };
@@ -68,11 +75,19 @@ impl UpstreamTls {
         Ok(Some(Arc::new(config)))
     }
 
+    /// Whether the handshake is the first that the target hears.
+    pub fn is_direct(&self) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Verify { direct, .. } | Self::Insecure { direct } => *direct,
+        }
+    }
+
     /// The name that the target's certificate must carry.
     pub fn server_name(&self, host: &str) -> Result<ServerName<'static>, TlsError> {
         let name = match self {
             Self::Verify { server_name: Some(name), .. } => name,
-            Self::Verify { server_name: None, .. } | Self::Off | Self::Insecure => host,
+            Self::Verify { server_name: None, .. } | Self::Off | Self::Insecure { .. } => host,
         };
         ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name(name.to_owned()))
     }

@@ -35,7 +35,7 @@ fn bare(command: &mut Command) {
 
 /// A server with a certificate that Weir signs, as Weir has towards agents; its port.
 fn serve(gateway: &Gateway) -> u16 {
-    let config = gateway.authority.server_config("localhost", Alpn::None).unwrap();
+    let config = gateway.authority.leaf("localhost", Alpn::None).unwrap().config;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {

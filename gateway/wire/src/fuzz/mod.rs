@@ -6,7 +6,7 @@
 mod conversation;
 
 use crate::postgres::{Authentication, Backend, Side, Startup, backend, build, frame, frontend};
-use crate::postgres::{RowWriter, refuse, startup};
+use crate::postgres::{Frontend, RowWriter, refuse, sasl, startup};
 use crate::{detect, tls};
 
 pub use conversation::conversation;
@@ -93,7 +93,12 @@ fn one(message: &[u8], side: Side) {
     let mut again = Vec::new();
     let (written, canonical) = match side {
         Side::Client => match frontend::parse(message) {
-            Ok(parsed) => (build::frontend(&parsed, &mut again), true),
+            Ok(parsed) => {
+                if let Frontend::Password(body) = &parsed {
+                    proof(body);
+                }
+                (build::frontend(&parsed, &mut again), true)
+            }
             Err(_) => return,
         },
         Side::Target => match backend::parse(message) {
@@ -108,6 +113,29 @@ fn one(message: &[u8], side: Side) {
     assert_eq!(written, Ok(()));
     assert!(!canonical || again == message, "a message has two encodings");
     truncations(message, side);
+}
+
+/// What is cut out of a client's proof is what was there.
+fn proof(body: &[u8]) {
+    let mut again = Vec::new();
+    if let Ok(password) = sasl::password(body) {
+        assert_eq!(build::password(password, &mut again), Ok(()));
+        assert!(again.get(5..) == Some(body), "a password has two encodings");
+    }
+    if let Ok(last) = sasl::client_final(body) {
+        let whole = format!("{},p={}", last.without_proof, last.proof);
+        assert!(whole.as_bytes() == body, "a proof is not whole");
+    }
+    let Ok(sasl::Initial { mechanism, data: Some(data) }) = sasl::initial(body) else {
+        return;
+    };
+    again.clear();
+    assert_eq!(build::sasl_initial(mechanism, data, &mut again), Ok(()));
+    assert!(again.get(5..) == Some(body), "a first answer has two encodings");
+    if let Ok(first) = sasl::client_first(data) {
+        let whole = format!("{}{}", first.header, first.bare);
+        assert!(whole.as_bytes() == data && first.bare.contains(first.nonce));
+    }
 }
 
 /// Beginnings of a message are no message, and don't change where it ends.

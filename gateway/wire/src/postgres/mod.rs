@@ -13,6 +13,7 @@ pub mod frontend;
 pub mod lists;
 pub mod refuse;
 pub mod rows;
+pub mod sasl;
 pub mod startup;
 
 pub use backend::{Authentication, Backend, Transaction, command_tag};

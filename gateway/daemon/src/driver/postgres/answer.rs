@@ -142,6 +142,10 @@ impl Answers<'_> {
             }
             TargetStep::Part(exchange) => match &parsed {
                 Backend::CopyData(data) => self.copy_out(&exchange, data, message)?,
+                Backend::FunctionResult(Some(value)) if shape::found_in(self.lane, value) => {
+                    let why = "a function's result holds what has to be hidden";
+                    return Err(End::Mask(why.to_owned()));
+                }
                 _ => self.copy(&exchange, message),
             },
             TargetStep::Suspended(exchange) => {
@@ -256,14 +260,7 @@ impl Answers<'_> {
         data: &[u8],
         message: &[u8],
     ) -> Result<(), End> {
-        if self.lane.services.masker.row_is_clean(data) {
-            self.copy(exchange, message);
-            return Ok(());
-        }
-        if data.contains(&0) || std::str::from_utf8(data).is_err() {
-            return Err(End::Mask("a binary COPY holds what may have to be hidden".to_owned()));
-        }
-        let Some(clean) = shape::clean_text(self.lane, data) else {
+        let Some(clean) = shape::clean_copy(self.lane, data).map_err(End::Mask)? else {
             self.copy(exchange, message);
             return Ok(());
         };

@@ -1,15 +1,17 @@
 //! Cancel requests: a client gets a key of Weir's own, and Weir knows whose statement it means.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{Notify, mpsc};
-use weir_model::SessionId;
+use weir_model::{SessionId, limits};
 use weir_wire::postgres::startup;
 
-use crate::flow::{dial, services};
+use super::login::LoginError;
+use super::way::Way;
+use crate::driver::buffer::Buffer;
+use crate::flow::services;
 
 /// What a client is told to cancel with.
 #[derive(Clone)]
@@ -21,10 +23,10 @@ pub struct CancelKey {
 }
 
 impl CancelKey {
-    /// A fresh key for a client of a minor version; one that was negotiated down gets the old form.
-    pub fn new(minor: u16, negotiated: bool) -> Self {
+    /// A fresh key for a client of the minor version that was agreed on.
+    pub fn new(minor: u16) -> Self {
         let random = [services::random().to_ne_bytes(), services::random().to_ne_bytes()].concat();
-        let length = if minor >= 2 && !negotiated { 32 } else { 4 };
+        let length = if minor >= 2 { 32 } else { 4 };
         let pid = (services::random() as u32) & 0x7fff_ffff;
         Self { pid, key: random.into_iter().take(length).collect() }
     }
@@ -33,8 +35,8 @@ impl CancelKey {
 /// How the target itself is told.
 #[derive(Clone)]
 pub struct CancelTarget {
-    /// Where.
-    pub address: SocketAddr,
+    /// Where, and encrypted as the session is: the key must not be read on the way.
+    pub way: Way,
     /// Its backend's number.
     pub pid: u32,
     /// Its backend's key.
@@ -134,14 +136,16 @@ impl CancelKeys {
             return false;
         }
         let sent = async {
-            let mut stream = dial::dial(&[target.address]).await?;
-            stream.write_all(&out).await?;
+            let mut stream = target.way.again().await?;
+            stream.write(&out).await?;
             // The server closes when it has acted; then the client may believe it too.
-            let mut rest = Vec::new();
-            let wait = std::time::Duration::from_secs(5);
-            let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest);
-            tokio::time::timeout(wait, read).await.map_err(std::io::Error::from)?
+            let mut rest = Buffer::default();
+            while stream.read(&mut rest, 1).await.is_ok_and(|count| count > 0) {
+                rest.consume(rest.unread().len());
+            }
+            Ok::<(), LoginError>(())
         };
-        sent.await.is_ok()
+        let limit = Duration::from_millis(limits::CANCEL_MS);
+        matches!(tokio::time::timeout(limit, sent).await, Ok(Ok(())))
     }
 }

@@ -215,7 +215,7 @@ impl Lane {
     pub fn new(
         flow: &Flow,
         config: &TargetConfig,
-        start: Start,
+        start: &Start,
         settings: &[(Vec<u8>, Vec<u8>)],
         interrupt: Arc<Notify>,
     ) -> Self {
@@ -223,9 +223,7 @@ impl Lane {
         for (name, value) in settings {
             state.learn(name, value);
         }
-        let parameters = start.upstream_parameters(config, None);
-        let database = parameters.iter().find(|(name, _)| name == b"database");
-        let database = database.map(|(_, value)| String::from_utf8_lossy(value).into_owned());
+        let database = String::from_utf8_lossy(start.database(config)).into_owned();
         Self {
             services: flow.services.clone(),
             session: flow.session.clone(),
@@ -233,7 +231,7 @@ impl Lane {
             target: flow.target.clone(),
             config: config.clone(),
             flow: flow.id,
-            database: database.unwrap_or_default(),
+            database,
             original: flow.original,
             gate: flow.gate.clone(),
             talk: RefCell::default(),

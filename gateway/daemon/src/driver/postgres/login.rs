@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use postgres_protocol::authentication::md5_hash;
-use tokio_rustls::TlsConnector;
 use weir_model::limits;
 use weir_wire::WireError;
 use weir_wire::postgres::backend::{self, Authentication, Backend, Transaction};
@@ -13,12 +12,13 @@ use weir_wire::postgres::{Side, build, frame, startup};
 
 use super::cancel::CancelTarget;
 use super::scram;
+use super::version;
+use super::way::{self, Way};
 use crate::config::TargetConfig;
 use crate::driver::buffer::Buffer;
 use crate::driver::stream::Stream;
-use crate::flow::{Flow, dial};
+use crate::flow::Flow;
 use crate::identity::{Credential, CredentialError, Proof};
-use crate::tls::ClientCertificate;
 
 /// Why a log-in failed.
 #[derive(Debug, thiserror::Error)]
@@ -55,23 +55,23 @@ pub struct Upstream {
     pub stream: Stream,
     /// What was read of it beyond the log-in.
     pub buffer: Buffer,
-    /// ParameterStatus and notices, as they came.
-    pub greeting: Vec<u8>,
-    /// The NegotiateProtocolVersion message, if there was one.
-    pub negotiated: Option<Vec<u8>>,
+    /// Notices, as they came.
+    pub notices: Vec<u8>,
+    /// The minor version that is spoken.
+    pub minor: u16,
     /// Settings that the target reported.
     pub settings: Vec<(Vec<u8>, Vec<u8>)>,
     /// The transaction's state.
     pub transaction: Transaction,
     key: Option<(u32, Vec<u8>)>,
-    address: SocketAddr,
+    way: Way,
 }
 
 impl Upstream {
     /// Where and with what key a statement of this session is cancelled.
     pub fn cancel_target(&self) -> Option<CancelTarget> {
         let (pid, key) = self.key.clone()?;
-        Some(CancelTarget { address: self.address, pid, key })
+        Some(CancelTarget { way: self.way.clone(), pid, key })
     }
 }
 
@@ -100,10 +100,7 @@ pub async fn log_in(
 ) -> Result<Upstream, LoginError> {
     let limit = Duration::from_millis(limits::DIAL_MS);
     let attempt = async {
-        let addresses = dial::upstream(config, original).await?;
-        let tcp = dial::dial(&addresses).await?;
-        let address = tcp.peer_addr()?;
-        let stream = encrypt(config, credential, Stream::Plain(tcp.into())).await?;
+        let (way, stream) = way::connect(config, credential, original).await?;
         let mut out = Vec::new();
         let pairs = parameters.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
         startup::encode_start(minor, pairs, &mut out)?;
@@ -111,12 +108,12 @@ pub async fn log_in(
             upstream: Upstream {
                 stream,
                 buffer: Buffer::default(),
-                greeting: Vec::new(),
-                negotiated: None,
+                notices: Vec::new(),
+                minor,
                 settings: Vec::new(),
                 transaction: Transaction::Idle,
                 key: None,
-                address,
+                way,
             },
             credential,
             scram: None,
@@ -127,43 +124,6 @@ pub async fn log_in(
         Ok(login.upstream)
     };
     tokio::time::timeout(limit, attempt).await.unwrap_or(Err(LoginError::Timeout))
-}
-
-async fn encrypt(
-    config: &TargetConfig,
-    credential: Option<&Credential>,
-    mut stream: Stream,
-) -> Result<Stream, LoginError> {
-    let certificate = credential.and_then(|credential| match &credential.proof {
-        Proof::Certificate { chain_pem, key_pem } => {
-            Some(ClientCertificate { chain_pem, key_pem: key_pem.expose() })
-        }
-        Proof::Password(_) => None,
-    });
-    let tls = config.tls.client_config(certificate.as_ref(), &[]);
-    let tls = tls.map_err(|error| LoginError::Tls(error.to_string()))?;
-    let Some(tls) = tls else { return Ok(stream) };
-    let mut out = Vec::new();
-    startup::encode_ssl(&mut out);
-    stream.write(&out).await?;
-    let mut answer = Buffer::default();
-    stream.read(&mut answer, 1).await?;
-    match answer.unread() {
-        b"S" => {}
-        b"N" => return Err(LoginError::Tls("the target does not speak TLS".to_owned())),
-        _ => return Err(LoginError::Tls("the target answered a TLS request with more".to_owned())),
-    }
-    let Stream::Plain(tcp) = stream else {
-        return Err(LoginError::Tls("TLS within TLS".to_owned()));
-    };
-    // The name that the administrator configured, never one that the agent chose.
-    let upstream = config.upstream.as_deref().and_then(|name| name.rsplit_once(':'));
-    let address = tcp.tcp().peer_addr()?.ip().to_string();
-    let host = upstream.map(|(host, _)| host).or(config.hosts.first().map(String::as_str));
-    let name = config.tls.server_name(host.unwrap_or(&address));
-    let name = name.map_err(|error| LoginError::Tls(error.to_string()))?;
-    let connected = TlsConnector::from(tls).connect(name, tcp).await?;
-    Ok(Stream::ToTarget(Box::new(connected)))
 }
 
 struct Login<'a> {
@@ -181,14 +141,13 @@ impl Login<'_> {
                 Backend::Authentication(step) => self.authenticate(step).await?,
                 Backend::ParameterStatus { name, value } => {
                     self.upstream.settings.push((name.to_vec(), value.to_vec()));
-                    self.upstream.greeting.extend_from_slice(&message);
                 }
-                Backend::Notice(_) => self.upstream.greeting.extend_from_slice(&message),
+                Backend::Notice(_) => self.upstream.notices.extend_from_slice(&message),
                 Backend::BackendKeyData { pid, key } => {
                     self.upstream.key = Some((pid, key.to_vec()));
                 }
-                Backend::NegotiateProtocolVersion { .. } => {
-                    self.upstream.negotiated = Some(message);
+                Backend::NegotiateProtocolVersion { version, .. } => {
+                    self.upstream.minor = version::lowered(version, self.upstream.minor)?;
                 }
                 Backend::Error(_) => return Err(LoginError::Target(message)),
                 Backend::ReadyForQuery(transaction) if self.authenticated => {
@@ -236,7 +195,7 @@ impl Login<'_> {
             Authentication::Ok => self.authenticated = true,
             Authentication::Cleartext => {
                 let (_, password) = self.password()?;
-                let local = self.upstream.address.ip().is_loopback();
+                let local = self.upstream.way.address.ip().is_loopback();
                 if matches!(self.upstream.stream, Stream::Plain(_)) && !local {
                     return Err(LoginError::Unsupported("the password in clear without TLS"));
                 }

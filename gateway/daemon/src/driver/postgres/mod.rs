@@ -4,6 +4,7 @@ pub mod answer;
 pub mod ask;
 pub mod cancel;
 pub mod catalogue;
+pub mod challenge;
 pub mod delivery;
 pub mod guard;
 pub mod hold;
@@ -12,11 +13,15 @@ pub mod login;
 pub mod request;
 pub mod scram;
 pub mod shape;
+pub mod stamp;
 pub mod startup;
+pub mod version;
+pub mod way;
 
 use std::rc::Rc;
 
 use weir_model::{Entry, Refusal, Verdict};
+use weir_wire::WireError;
 use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::refuse;
 
@@ -27,8 +32,10 @@ use crate::driver::stream::Stream;
 use crate::flow::metered::Metered;
 use crate::flow::{Closing, Flow, Opening, may_connect};
 use cancel::CancelKey;
+use challenge::Challenge;
 use lane::Lane;
 use login::LoginError;
+use stamp::Stamp;
 use startup::{Begun, Start};
 
 /// Serves a PostgreSQL client.
@@ -91,8 +98,10 @@ async fn converse(
     buffer: Buffer,
     start: Start,
 ) -> Closing {
-    let credential = match login::credential(flow, config) {
-        Ok(credential) => credential,
+    let loaded = login::credential(flow, config)
+        .and_then(|credential| Ok((credential, Challenge::of(flow, config)?)));
+    let (credential, challenge) = match loaded {
+        Ok(loaded) => loaded,
         Err(error) => {
             let refusal = unavailable("weir.credential", error.to_string());
             fatal(&mut client, &refusal, "").await;
@@ -113,9 +122,11 @@ async fn converse(
         fatal(&mut client, &refusal, flow.live.policy.hash()).await;
         return Closing::because(format!("refused: {}", refusal.message));
     }
-    let parameters = start.upstream_parameters(config, credential.as_ref());
+    let stamp = start.stamp(flow);
+    let parameters = start.upstream_parameters(config, credential.as_ref(), &stamp);
+    let minor = version::asked(start.minor);
     let upstream =
-        login::log_in(config, credential.as_ref(), flow.original, start.minor, &parameters).await;
+        login::log_in(config, credential.as_ref(), flow.original, minor, &parameters).await;
     let upstream = match upstream {
         Ok(upstream) => upstream,
         Err(LoginError::Target(message)) => {
@@ -136,7 +147,7 @@ async fn converse(
             return Closing::because(format!("log-in: {error}"));
         }
     };
-    run(flow, config, client, buffer, start, upstream).await
+    run(flow, config, Knocking { client, buffer, start, challenge }, upstream).await
 }
 
 async fn refuse_connection(
@@ -162,32 +173,29 @@ async fn refuse_connection(
     Closing::because(format!("refused: {}", refusal.message))
 }
 
+/// A client whose target is ready for it.
+struct Knocking {
+    client: Stream,
+    buffer: Buffer,
+    start: Start,
+    challenge: Challenge,
+}
+
 async fn run(
     flow: &Flow,
     config: &TargetConfig,
-    mut client: Stream,
-    mut buffer: Buffer,
-    start: Start,
+    knocking: Knocking,
     mut upstream: login::Upstream,
 ) -> Closing {
+    let key = CancelKey::new(upstream.minor);
+    let (client, mut buffer, start) = match let_in(flow, knocking, &upstream, &key).await {
+        Ok(inside) => inside,
+        Err(why) => return Closing::because(why),
+    };
     buffer.charge(flow.share());
     upstream.buffer.charge(flow.share());
-    let key = CancelKey::new(start.minor, upstream.negotiated.is_some());
-    let mut greeting = Vec::new();
-    if let Some(negotiated) = &upstream.negotiated {
-        greeting.extend_from_slice(negotiated);
-    }
-    build::authentication_ok(&mut greeting);
-    greeting.extend_from_slice(&upstream.greeting);
-    if build::backend_key_data(key.pid, &key.key, &mut greeting).is_err() {
-        return Closing::because("making a cancel key");
-    }
-    build::ready_for_query(upstream.transaction, &mut greeting);
-    if let Err(error) = client.write(&greeting).await {
-        return Closing::because(format!("client: {error}"));
-    }
     let cancel = flow.services.cancels.register(flow.session.id, key, upstream.cancel_target());
-    let lane = Rc::new(Lane::new(flow, config, start, &upstream.settings, cancel.interrupt()));
+    let lane = Rc::new(Lane::new(flow, config, &start, &upstream.settings, cancel.interrupt()));
     catalogue::refresh(&lane).await;
     let (client_read, client_write) = client.share();
     let (target_read, target_write) = upstream.stream.share();
@@ -212,6 +220,46 @@ async fn run(
     drop(cancel);
     lane.close(&target_write, &client_write).await;
     Closing::because(reason)
+}
+
+/// Has a client prove what its target asks for, and greets it.
+async fn let_in(
+    flow: &Flow,
+    knocking: Knocking,
+    upstream: &login::Upstream,
+    key: &CancelKey,
+) -> Result<(Stream, Buffer, Start), String> {
+    let Knocking { mut client, mut buffer, start, challenge } = knocking;
+    let mut out = Vec::new();
+    let told = version::tell(start.minor, upstream.minor, &start.parameters, &mut out);
+    told.map_err(|error| format!("greeting: {error}"))?;
+    let certificate = start.certificate.as_deref();
+    let asked = challenge::ask(&challenge, &mut client, &mut buffer, certificate, &mut out).await;
+    if let Err(refused) = asked {
+        send_error(&mut client, &refused.fields(&start.user())).await;
+        return Err(format!("client log-in: {refused}"));
+    }
+    let greeted = greet(&start.stamp(flow), upstream, key, &mut out);
+    greeted.map_err(|error| format!("greeting: {error}"))?;
+    client.write(&out).await.map_err(|error| format!("client: {error}"))?;
+    Ok((client, buffer, start))
+}
+
+/// What a client hears when it is in.
+fn greet(
+    stamp: &Stamp,
+    upstream: &login::Upstream,
+    key: &CancelKey,
+    out: &mut Vec<u8>,
+) -> Result<(), WireError> {
+    build::authentication_ok(out);
+    for (name, value) in &upstream.settings {
+        build::parameter_status(name, stamp.told(name, value), out)?;
+    }
+    out.extend_from_slice(&upstream.notices);
+    build::backend_key_data(key.pid, &key.key, out)?;
+    build::ready_for_query(upstream.transaction, out);
+    Ok(())
 }
 
 fn unavailable(rule: &str, message: String) -> Refusal {

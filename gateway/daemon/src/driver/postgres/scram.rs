@@ -1,4 +1,6 @@
-//! SCRAM towards the target, with channel binding where both sides have it (RFC 5802, RFC 5929).
+//! SCRAM: towards the target here, towards clients in [`server`]; with channel binding where both sides have it (RFC 5802, RFC 5929).
+
+pub mod server;
 
 use aws_lc_rs::digest;
 use postgres_protocol::authentication::sasl::{
@@ -40,7 +42,7 @@ pub fn begin(
 
 /// `tls-server-end-point`: the certificate's hash under its own signature's digest, SHA-256 instead
 /// of MD5 and SHA-1; undefined for Ed25519.
-fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
+pub fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let algorithm = &parsed.signature_algorithm.algorithm;
     let sha256 = [

@@ -18,6 +18,9 @@ use super::catalogue::{self, Catalogue, Origin};
 use super::lane::{Judged, Lane};
 use crate::flow::services::Live;
 
+/// The number of `bytea`, whose values may hold anything.
+const BYTEA: u32 = 17;
+
 /// How the rows of one result are delivered.
 pub struct Shape {
     /// Its columns.
@@ -242,6 +245,31 @@ fn computed(
 pub fn clean_text(lane: &Lane, text: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(text);
     lane.services.masker.text(&rules(lane), &text).map(String::into_bytes)
+}
+
+/// A row of COPY with its findings hidden, if there are any.
+///
+/// # Errors
+/// It is a binary one, out of which nothing can be cut.
+pub fn clean_copy(lane: &Lane, row: &[u8]) -> Result<Option<Vec<u8>>, String> {
+    if lane.services.masker.row_is_clean(row) {
+        return Ok(None);
+    }
+    if !row.contains(&0) && std::str::from_utf8(row).is_ok() {
+        return Ok(clean_text(lane, row));
+    }
+    match found_in(lane, row) {
+        true => Err("a binary COPY holds what has to be hidden".to_owned()),
+        false => Ok(None),
+    }
+}
+
+/// Whether there is anything to hide in bytes of whatever form.
+pub fn found_in(lane: &Lane, bytes: &[u8]) -> bool {
+    let column = Column { type_oid: BYTEA, format: 1, action: Action::Content };
+    let (mut out, mut counts) = (Vec::new(), weir_mask::Counts::new());
+    let masker = &lane.services.masker;
+    masker.cell(&column, &rules(lane), bytes, &mut out, &mut counts) != Outcome::Unchanged
 }
 
 /// An error or notice with its findings hidden, as a whole message, if there are any. The texts of a

@@ -2,19 +2,24 @@
 
 use std::time::Duration;
 
-use tokio_rustls::TlsAcceptor;
+use rustls::pki_types::CertificateDer;
+use rustls::server::Acceptor;
+use tokio::io::AsyncWriteExt as _;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 use weir_model::{Refusal, limits};
 use weir_wire::postgres::frame;
 use weir_wire::postgres::startup::{self, Startup};
 
 use super::lane::is_safe;
+use super::stamp::{self, Stamp};
+use super::version;
 use crate::config::TargetConfig;
 use crate::driver::buffer::Buffer;
 use crate::driver::stream::Stream;
 use crate::flow::metered::Metered;
 use crate::flow::{Flow, Opening};
 use crate::identity::Credential;
-use crate::tls::Alpn;
+use crate::tls::{Alpn, Leaf, POSTGRESQL};
 
 /// Settings that say who the session is or how the target reads SQL. In `options` a part of a word
 /// counts, because that string has quoting rules of its own.
@@ -25,6 +30,12 @@ const NOT_AT_START: [&str; 5] = [
     "backslash_quote",
     "client_encoding",
 ];
+
+/// The first byte of a TLS handshake; a packet's length has a smaller one.
+const HANDSHAKE: u8 = 0x16;
+
+/// The fatal alert 120, `no_application_protocol` (RFC 7301), in the clear as before any key.
+const NO_APPLICATION_PROTOCOL: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 120];
 
 /// How a client began.
 pub enum Begun {
@@ -45,6 +56,8 @@ pub struct Start {
     pub minor: u16,
     /// Names and values, in order.
     pub parameters: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The certificate that the client was shown, where it encrypts.
+    pub certificate: Option<CertificateDer<'static>>,
 }
 
 /// Reads a client's start-up, whatever order of requests it chooses, within `limits::STARTUP_MS`.
@@ -66,37 +79,51 @@ async fn begin_within(
     config: Option<&TargetConfig>,
     client: Metered,
 ) -> Result<Begun, String> {
+    let direct = is_direct(&client).await?;
     let mut stream = Stream::Plain(client);
+    let mut certificate = None;
+    if direct {
+        stream = encrypt(flow, config, stream, Handshake::Direct, &mut certificate).await?;
+    }
     let mut buffer = Buffer::default();
     let mut gss_refused = false;
     loop {
         let packet = read_packet(&mut stream, &mut buffer).await?;
-        if packet.first() == Some(&0x16) {
-            // Direct TLS (PostgreSQL 17): the hello stands where the packet would.
-            return Err("direct TLS is not spoken here; use sslnegotiation=postgres".to_owned());
-        }
         match startup::parse(&packet).map_err(|error| error.to_string())? {
             Startup::Cancel { pid, key } => return Ok(Begun::Cancel { pid, key: key.to_vec() }),
             Startup::GssEnc if !gss_refused => {
                 gss_refused = true;
                 stream.write(b"N").await.map_err(|error| error.to_string())?;
             }
-            Startup::Ssl => stream = encrypt(flow, config, stream, &buffer).await?,
+            // Bytes sent ahead of the handshake would be read as if they were encrypted
+            // (CVE-2021-23214).
+            Startup::Ssl if !buffer.unread().is_empty() => {
+                return Err("bytes between the TLS request and the handshake".to_owned());
+            }
+            Startup::Ssl => {
+                stream = encrypt(flow, config, stream, Handshake::Asked, &mut certificate).await?;
+            }
             Startup::Start { minor, parameters } => {
                 let own = |(name, value): (&[u8], &[u8])| (name.to_vec(), value.to_vec());
                 let parameters = parameters.into_iter().map(own).collect();
-                return Ok(Begun::Start(stream, buffer, Start { minor, parameters }));
+                let start = Start { minor, parameters, certificate };
+                return Ok(Begun::Start(stream, buffer, start));
             }
             Startup::GssEnc => return Err("GSS encryption asked for twice".to_owned()),
         }
     }
 }
 
+/// Whether the very first byte begins a TLS handshake (PostgreSQL 17, `sslnegotiation=direct`). The
+/// byte is looked at and left where it is, so that the handshake finds it.
+async fn is_direct(client: &Metered) -> Result<bool, String> {
+    let mut first = [0];
+    let count = client.tcp().peek(&mut first).await.map_err(|error| error.to_string())?;
+    Ok(count == 1 && first == [HANDSHAKE])
+}
+
 async fn read_packet(stream: &mut Stream, buffer: &mut Buffer) -> Result<Vec<u8>, String> {
     loop {
-        if buffer.unread().first() == Some(&0x16) {
-            return Ok(vec![0x16]);
-        }
         let length = frame::untagged(buffer.unread()).map_err(|error| error.to_string())?;
         if let Some(length) = length
             && let Some(packet) = buffer.unread().get(..length)
@@ -113,28 +140,56 @@ async fn read_packet(stream: &mut Stream, buffer: &mut Buffer) -> Result<Vec<u8>
     }
 }
 
+/// How a client comes to the handshake.
+enum Handshake {
+    /// It asked, and is told to begin.
+    Asked,
+    /// It began.
+    Direct,
+}
+
 async fn encrypt(
     flow: &Flow,
     config: Option<&TargetConfig>,
     stream: Stream,
-    buffer: &Buffer,
+    handshake: Handshake,
+    shown: &mut Option<CertificateDer<'static>>,
 ) -> Result<Stream, String> {
     let Stream::Plain(mut tcp) = stream else {
         return Err("TLS asked for twice".to_owned());
     };
-    // Bytes sent ahead of the handshake would be read as if they were encrypted (CVE-2021-23214).
-    if !buffer.unread().is_empty() {
-        return Err("bytes between the TLS request and the handshake".to_owned());
-    }
     let name = config.and_then(|c| c.hosts.first()).map_or(flow.target.host.as_str(), |h| h);
-    let server = flow
-        .services
-        .authority
-        .server_config(name, Alpn::Postgres)
-        .map_err(|error| error.to_string())?;
-    tokio::io::AsyncWriteExt::write_all(&mut tcp, b"S").await.map_err(|e| e.to_string())?;
-    let tls = TlsAcceptor::from(server).accept(tcp).await.map_err(|e| format!("TLS: {e}"))?;
-    Ok(Stream::FromClient(Box::new(tls)))
+    let leaf = flow.services.authority.leaf(name, Alpn::Postgres);
+    let leaf = leaf.map_err(|error| error.to_string())?;
+    *shown = Some(leaf.certificate.clone());
+    match handshake {
+        Handshake::Asked => {
+            tcp.write_all(b"S").await.map_err(|error| error.to_string())?;
+            let accepted = TlsAcceptor::from(leaf.config).accept(tcp).await;
+            accepted.map(|tls| Stream::FromClient(Box::new(tls))).map_err(tls_error)
+        }
+        Handshake::Direct => accept_direct(leaf, tcp).await,
+    }
+}
+
+/// Without the protocol's name a handshake may be a browser's, led here to say something that means
+/// another thing in PostgreSQL; the server insists on it too.
+async fn accept_direct(leaf: Leaf, tcp: Metered) -> Result<Stream, String> {
+    let begun = LazyConfigAcceptor::new(Acceptor::default(), tcp).await.map_err(tls_error)?;
+    let names = begun.client_hello().alpn();
+    if !names.is_some_and(|mut names| names.any(|name| name == POSTGRESQL)) {
+        let mut tcp = begun.io;
+        if let Err(error) = tcp.write_all(&NO_APPLICATION_PROTOCOL).await {
+            tracing::debug!(%error, "telling a client why");
+        }
+        return Err("direct TLS without the application protocol \"postgresql\"".to_owned());
+    }
+    let accepted = begun.into_stream(leaf.config).await;
+    accepted.map(|tls| Stream::FromClient(Box::new(tls))).map_err(tls_error)
+}
+
+fn tls_error(error: std::io::Error) -> String {
+    format!("TLS: {error}")
 }
 
 impl Start {
@@ -144,6 +199,11 @@ impl Start {
 
     fn text(&self, name: &[u8]) -> Option<String> {
         self.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
+    }
+
+    /// The user that the client named.
+    pub fn user(&self) -> String {
+        self.text(b"user").unwrap_or_default()
     }
 
     /// What the record says of the flow's beginning.
@@ -187,27 +247,43 @@ impl Start {
         })
     }
 
-    /// The parameters to log in with: the credential's user, and the target's own database where
-    /// the client named none (libpq then names the user's).
+    /// The client's name for itself, with who is behind it.
+    pub fn stamp(&self, flow: &Flow) -> Stamp {
+        let chosen = self.parameters.iter().rfind(|(name, _)| stamp::is_setting(name));
+        let chosen = chosen.map(|(_, value)| value.as_slice()).unwrap_or_default();
+        Stamp::new(chosen, &flow.caller.identity.agent, flow.session.id)
+    }
+
+    /// The target's own database where the client named none (libpq then names the user's).
+    pub fn database<'a>(&'a self, config: &'a TargetConfig) -> &'a [u8] {
+        let client_user = self.get(b"user").unwrap_or_default();
+        let asked = self.get(b"database").unwrap_or(client_user);
+        match &config.database {
+            Some(own) if asked == client_user => own.as_bytes(),
+            _ => asked,
+        }
+    }
+
+    /// The parameters to log in with: the credential's user, the stamp, and what else the client
+    /// says that means something to the target.
     pub fn upstream_parameters(
         &self,
         config: &TargetConfig,
         credential: Option<&Credential>,
+        stamp: &Stamp,
     ) -> Vec<(Vec<u8>, Vec<u8>)> {
         let client_user = self.get(b"user").unwrap_or_default();
         let user = credential.map_or(client_user, |credential| credential.user.as_bytes());
-        let asked = self.get(b"database").unwrap_or(client_user);
-        let database = match &config.database {
-            Some(own) if asked == client_user => own.as_bytes(),
-            _ => asked,
-        };
-        let mut parameters =
-            vec![(b"user".to_vec(), user.to_vec()), (b"database".to_vec(), database.to_vec())];
-        let rest = self
-            .parameters
-            .iter()
-            .filter(|(name, _)| name.as_slice() != b"user" && name.as_slice() != b"database");
-        parameters.extend(rest.cloned());
+        let mut parameters = vec![
+            (b"user".to_vec(), user.to_vec()),
+            (b"database".to_vec(), self.database(config).to_vec()),
+            (stamp::SETTING.to_vec(), stamp.stamped().to_vec()),
+        ];
+        let others = self.parameters.iter().filter(|(name, _)| {
+            let ours = matches!(name.as_slice(), b"user" | b"database") || stamp::is_setting(name);
+            !ours && !version::is_option(name)
+        });
+        parameters.extend(others.cloned());
         // Also what RESET goes back to: a role's or database's own setting must not surprise the
         // classifier.
         parameters.push((b"standard_conforming_strings".to_vec(), b"on".to_vec()));

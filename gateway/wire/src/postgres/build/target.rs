@@ -7,6 +7,9 @@ use crate::postgres::build::{Message, copy_data, copy_done, data_row, empty, row
 use crate::postgres::lists::Formats;
 use crate::postgres::startup::{self, check_key};
 
+/// `AuthenticationSASL`'s code.
+const SASL: u32 = 10;
+
 /// Writes any message of the target; what was parsed gives the bytes that it was parsed from, save
 /// that an unknown kind of authentication has lost its data.
 pub fn backend(message: &Backend<'_>, out: &mut Vec<u8>) -> Result<(), WireError> {
@@ -46,6 +49,20 @@ pub fn backend(message: &Backend<'_>, out: &mut Vec<u8>) -> Result<(), WireError
 /// Writes that the client is logged in.
 pub fn authentication_ok(out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'R', 0, 0, 0, 8, 0, 0, 0, 0]);
+}
+
+/// Writes that a SASL exchange is wanted.
+pub fn authentication_sasl<'v>(
+    mechanisms: impl IntoIterator<Item = &'v [u8]>,
+    out: &mut Vec<u8>,
+) -> Result<(), WireError> {
+    let mut message = Message::tagged("Authentication", b'R', out);
+    message.u32(SASL);
+    for mechanism in mechanisms {
+        message.cstr(mechanism)?;
+    }
+    message.u8(0);
+    message.end()
 }
 
 /// Writes a setting's value.
@@ -101,6 +118,9 @@ pub fn notification(
 }
 
 fn authentication(step: &Authentication<'_>, out: &mut Vec<u8>) -> Result<(), WireError> {
+    if let Authentication::Sasl { mechanisms } = step {
+        return authentication_sasl(mechanisms.iter(), out);
+    }
     let mut message = Message::tagged("Authentication", b'R', out);
     match step {
         Authentication::Ok => message.u32(0),
@@ -109,13 +129,7 @@ fn authentication(step: &Authentication<'_>, out: &mut Vec<u8>) -> Result<(), Wi
             message.u32(5);
             message.bytes(salt);
         }
-        Authentication::Sasl { mechanisms } => {
-            message.u32(10);
-            for mechanism in mechanisms.iter() {
-                message.cstr(mechanism)?;
-            }
-            message.u8(0);
-        }
+        Authentication::Sasl { .. } => message.u32(SASL),
         Authentication::SaslContinue(data) => {
             message.u32(11);
             message.bytes(data);

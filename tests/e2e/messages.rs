@@ -1,0 +1,168 @@
+//! The rarer parts of the protocol: notifications, calls by number, large objects, binary COPY,
+//! portals that are read in pieces.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use weir_tests::postgres::Version;
+use weir_tests::{Gateway, Setup, wait_for};
+
+/// A gateway whose policy permits everything, approvals included.
+fn permissive(version: Version) -> Gateway {
+    let policy = std::env::temp_dir().join(format!("weir-tests-permit-{}", std::process::id()));
+    let text = "@id(\"test.all\")\npermit (principal, action, resource);\n";
+    std::fs::write(&policy, text).expect("a policy");
+    let extra = format!("[policy]\nfiles = [\"{}\"]", policy.display());
+    Gateway::start(&Setup { version, extra, ..Setup::default() })
+}
+
+#[test]
+fn notifications_arrive_and_are_masked() {
+    for version in [Version::V15, Version::V18] {
+        let gateway = Gateway::start(&Setup { version, ..Setup::default() });
+        let said = gateway.agent().python(
+            "import psycopg, sys\n\
+             a = psycopg.connect(host=sys.argv[1], autocommit=True)\n\
+             b = psycopg.connect(host=sys.argv[1], autocommit=True)\n\
+             a.execute('listen jobs')\n\
+             b.execute(\"notify jobs, 'first'\")\n\
+             b.execute(\"select pg_notify('jobs', 'customer5@example.com')\")\n\
+             for n in a.notifies(timeout=10, stop_after=2): print(n.channel, n.payload)\n\
+             a.execute('unlisten *')\n\
+             b.execute(\"notify jobs, 'third'\")\n\
+             print(list(a.notifies(timeout=1)), a.execute('select 1').fetchone())",
+        );
+        let said = said.ok();
+        let lines: Vec<&str> = said.out.lines().collect();
+        assert_eq!(lines[0], "jobs first", "{said:#?}");
+        assert!(lines[1].starts_with("jobs ") && !said.out.contains("customer5@"), "{said:#?}");
+        assert_eq!(lines[2], "[] (1,)", "{said:#?}");
+    }
+}
+
+#[test]
+fn a_call_by_number_is_asked_about() {
+    let gateway = Gateway::start(&Setup::default());
+    let there = || gateway.postgres.direct("select count(*) from pg_largeobject_metadata");
+    let make = "select lo_from_bytea(4242, 'kept'); alter large object 4242 owner to app";
+    gateway.postgres.direct(make);
+    let agent = gateway.agent();
+    let mut outcomes = Vec::new();
+    for answer in ["deny", "approve"] {
+        let mut command =
+            agent.command("psql", &["-X", "-h", &gateway.host, "-c", "\\lo_unlink 4242"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("weir run");
+        let hold = wait_for("a hold", Duration::from_secs(10), || {
+            gateway.json(&["holds"]).as_array().and_then(|holds| holds.first().cloned())
+        });
+        assert_eq!(hold["statement"], "FunctionCall");
+        assert_eq!(there(), "1", "nothing runs while it waits");
+        gateway.ask(&["holds", answer, hold["id"].as_str().expect("an id")]);
+        let output = child.wait_with_output().expect("an end");
+        outcomes.push((output.status.success(), there()));
+    }
+    assert_eq!(outcomes, [(false, "1".to_owned()), (true, "0".to_owned())]);
+    let rows = gateway.duckdb(
+        "select status, verdict from exchanges where statement = 'FunctionCall' order by asked_at",
+    );
+    assert_eq!(rows.len(), 2, "{rows:#?}");
+    assert_eq!((&rows[0]["status"], &rows[1]["status"]), (&"refused".into(), &"ok".into()));
+}
+
+#[test]
+fn large_objects_go_in_and_come_out() {
+    for version in [Version::V15, Version::V18] {
+        let gateway = permissive(version);
+        let path = gateway.dir.join("large");
+        let bytes: Vec<u8> = (0..100_000u32).map(|at| (at * 7 + at / 251) as u8).collect();
+        std::fs::write(&path, bytes).expect("a file");
+        let path = path.display();
+        let said = gateway.agent().psql_script(&format!(
+            "\\lo_import {path}\n\\lo_export :LASTOID /tmp/weir-large\n\
+             \\! cmp {path} /tmp/weir-large && echo the same\n\\! rm /tmp/weir-large\n\
+             select length(lo_get(:LASTOID));\n\\lo_unlink :LASTOID\n\
+             select count(*) from pg_largeobject_metadata;\n"
+        ));
+        let said = said.ok();
+        assert!(!said.err.contains("ERROR"), "{version:?}: {said:#?}");
+        assert!(said.out.contains("the same\n100000"), "{version:?}: {said:#?}");
+        assert!(said.out.trim_end().ends_with('0'), "{version:?}: {said:#?}");
+    }
+}
+
+#[test]
+fn copy_is_binary_both_ways() {
+    for version in [Version::V15, Version::V18] {
+        let gateway = Gateway::start(&Setup { version, ..Setup::default() });
+        let said = gateway.agent().python(
+            "import psycopg, sys\n\
+             c = psycopg.connect(host=sys.argv[1])\n\
+             with c.cursor().copy('copy orders (id, customer, total) from stdin (format binary)') as w:\n\
+             \x20 w.set_types(['int4', 'int4', 'numeric'])\n\
+             \x20 for i in range(5000, 9000): w.write_row((i, 1, i))\n\
+             with c.cursor().copy('copy (select id, total from orders where id >= 5000 order by id) to stdout (format binary)') as r:\n\
+             \x20 r.set_types(['int4', 'numeric'])\n\
+             \x20 print(sum(1 for i, t in r.rows() if i == t))\n\
+             try:\n\
+             \x20 with c.cursor().copy('copy orders (id) from stdin (format binary)') as w: w.write(b'no header')\n\
+             except psycopg.Error as e: print(e.diag.sqlstate)\n\
+             c.rollback()\n\
+             print(c.execute('select count(*) from orders').fetchone()[0])",
+        );
+        assert_eq!(said.ok().out, "4000\n22P04\n500", "{version:?}");
+    }
+}
+
+#[test]
+fn a_binary_copy_that_holds_a_finding_is_cut_off() {
+    let gateway = Gateway::start(&Setup::default());
+    let sql = "copy (select 'write to someone@example.com') to stdout (format binary)";
+    let said = gateway.agent().psql(sql);
+    assert!(said.err.contains("could not be masked"), "{said:#?}");
+    assert!(!said.out.contains("someone@"), "{said:#?}");
+}
+
+/// A portal read in pieces of seven, two portals at a time, and one that is closed early.
+const PIECES: &str = "
+import socket, struct, sys
+s = socket.create_connection((sys.argv[1], 5432))
+f = s.makefile('rb')
+def msg(tag, body): return tag + struct.pack('!I', len(body) + 4) + body
+def read():
+    tag = f.read(1)
+    return tag.decode(), f.read(struct.unpack('!I', f.read(4))[0] - 4)
+def until(last):
+    tags = ''
+    while not tags.endswith(last): tags += read()[0]
+    return tags
+body = b'user\\0x\\0\\0'
+s.sendall(struct.pack('!IHH', len(body) + 8, 3, 0) + body)
+until('Z')
+def open_(portal, text):
+    return (msg(b'P', b'\\0' + text + b'\\0\\0\\0') +
+            msg(b'B', portal + b'\\0\\0' + b'\\0\\0' * 3) + msg(b'D', b'P' + portal + b'\\0'))
+def more(portal, n): return msg(b'E', portal + b'\\0' + struct.pack('!i', n))
+flush, sync = msg(b'H', b''), msg(b'S', b'')
+s.sendall(msg(b'Q', b'begin\\0')); until('Z')
+s.sendall(open_(b'a', b'select id from orders order by id limit 16') +
+          open_(b'b', b'select id from orders order by id') + flush)
+print(until('T'), until('T'))
+for portal, n in ((b'a', 7), (b'b', 3), (b'a', 7), (b'b', 3), (b'a', 7)):
+    s.sendall(more(portal, n) + flush)
+    tags = ''
+    while tags[-1:] not in ('s', 'C'): tags += read()[0]
+    print(tags)
+s.sendall(msg(b'C', b'Pb\\0') + more(b'b', 3) + sync)
+print(until('Z'))
+";
+
+#[test]
+fn portals_stop_at_their_limit_and_go_on() {
+    for version in [Version::V15, Version::V18] {
+        let gateway = Gateway::start(&Setup { version, ..Setup::default() });
+        let said = gateway.agent().python(PIECES).ok();
+        let expected = "12T 12T\nDDDDDDDs\nDDDs\nDDDDDDDs\nDDDs\nDDC\n3EZ";
+        assert_eq!(said.out, expected, "{version:?}");
+    }
+}
