@@ -154,7 +154,7 @@ pub(crate) static TABLE: [Token; 51] = [
         &["xoxa-", "xoxb-", "xoxe-", "xoxe.", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-"],
     ),
     from(60, dotted, "sendgrid_key", &["SG."]),
-    just(32, hex, "twilio_key", &["SK"]),
+    just(32, lower_hex, "twilio_key", &["SK"]),
     just(32, lower_hex, "mailgun_key", &["key-"]),
     from(32, hex, "shopify_token", &["shpat_", "shpca_", "shppa_", "shpss_"]),
     from(22, is_base64url, "square_token", &["sq0atp-", "sq0csp-"]),

@@ -73,9 +73,13 @@ impl Shapes {
 
     /// Looks at the run of digits and single separators at `start`; its last byte.
     fn digits(&self, bytes: &[u8], start: usize, sink: Sink<'_>) -> ControlFlow<(), usize> {
-        let letters = start >= 2 && bytes[start - 2..start].iter().all(u8::is_ascii_alphabetic);
-        let two = bytes.get(start + 1).is_some_and(u8::is_ascii_digit);
-        if letters && two && iban::number(bytes, start - 2).is_some() {
+        // Together, since one alone tells little where hex digits are many.
+        let letter = |back: usize| {
+            let byte = bytes.get(start.wrapping_sub(back));
+            byte.copied().unwrap_or_default().is_ascii_alphabetic()
+        };
+        let two = bytes.get(start + 1).copied().unwrap_or_default().is_ascii_digit();
+        if (letter(1) & letter(2) & two) && iban::number(bytes, start - 2).is_some() {
             sink(self.iban)?;
         }
         let mut count = 0;

@@ -70,6 +70,7 @@ const PARENTHESIS: usize = 3;
 const END: usize = 4;
 const UPPER: usize = 5;
 const WORD: usize = 6;
+const KINDS_PADDED: usize = 8;
 
 const KINDS: [u8; 256] = {
     let mut kinds = [END as u8; 256];
@@ -100,8 +101,8 @@ const fn nines(picture: &[u8], at: usize) -> usize {
 }
 
 /// Which forms may have a first group of so many digits, by what follows it.
-static BY_GROUP: [[Forms; GROUPS]; 8] = {
-    let mut sets = [[0; GROUPS]; 8];
+static BY_GROUP: [[Forms; GROUPS]; KINDS_PADDED] = {
+    let mut sets = [[0; GROUPS]; KINDS_PADDED];
     let mut at = 0;
     while at < COUNT {
         let Form { picture, group: (begin, end), .. } = FORMS[at];
@@ -128,8 +129,8 @@ static BY_GROUP: [[Forms; GROUPS]; 8] = {
     sets
 };
 
-/// Which forms may have a second group of so many digits after a separator; those without one have
-/// any.
+/// Which forms may have a second group of so many digits behind a separator; those without one may
+/// have any.
 static BY_NEXT: [Forms; NEXT] = {
     let mut sets = [0; NEXT];
     let mut at = 0;
@@ -154,12 +155,38 @@ static BY_NEXT: [Forms; NEXT] = {
 #[inline]
 pub(crate) fn candidates(bytes: &[u8], start: usize, end: usize) -> Forms {
     let kind = bytes.get(end).map_or(END, |byte| usize::from(KINDS[usize::from(*byte)]));
-    let mut forms = BY_GROUP[kind][(end - start).min(GROUPS - 1)];
-    if forms != 0 && kind <= DOT {
-        forms &= BY_NEXT[eight::few_digits(bytes, end + 1)];
-    }
-    forms
+    let forms = BY_GROUP[kind][(end - start).min(GROUPS - 1)];
+    // Most groups end here.
+    if forms != 0 && kind <= DOT { by_next(bytes, end + 1, forms) } else { forms }
 }
+
+/// Those of the forms that go on like what begins behind a separator, at `start`.
+fn by_next(bytes: &[u8], start: usize, forms: Forms) -> Forms {
+    let next = eight::few_digits(bytes, start);
+    let then = bytes.get(start + next).map_or(END, |byte| usize::from(KINDS[usize::from(*byte)]));
+    forms & BY_NEXT[next] & BY_THEN[then]
+}
+
+/// Which forms may have a second group with that behind it; those without a separator, or with
+/// letters there, may have anything.
+static BY_THEN: [Forms; KINDS_PADDED] = {
+    let mut sets = [0; KINDS_PADDED];
+    let mut at = 0;
+    while at < COUNT {
+        let Form { picture, group: (_, end), .. } = FORMS[at];
+        let then = if end < picture.len() { end + 1 + nines(picture, end + 1) } else { 0 };
+        let drawn = then > 0 && then < picture.len() && matches!(picture[then], b' ' | b'-' | b'.');
+        let mut kind = SPACE;
+        while kind <= WORD {
+            if !drawn || KINDS[picture[then] as usize] as usize == kind {
+                sets[kind] |= 1 << at;
+            }
+            kind += 1;
+        }
+        at += 1;
+    }
+    sets
+};
 
 /// Calls `each` with those of the forms that stand with their first group's end at `end`, and are
 /// valid, whatever stands before them: the form and its span.
