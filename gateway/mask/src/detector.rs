@@ -1,18 +1,23 @@
 //! The detectors' shared ground: the trait, the list, and the byte classes that bound a match.
 
 pub(crate) mod aws_key;
+pub(crate) mod basic_auth;
+pub(crate) mod bitcoin_address;
 pub(crate) mod card;
+pub(crate) mod connection_uri;
+pub(crate) mod eight;
 pub(crate) mod email;
-pub(crate) mod github_token;
-pub(crate) mod google_api_key;
 pub(crate) mod iban;
+pub(crate) mod infix_token;
 pub(crate) mod jwt;
+pub(crate) mod national;
+pub(crate) mod passport;
 pub(crate) mod phone;
 pub(crate) mod private_key;
-pub(crate) mod slack_token;
-pub(crate) mod stripe_key;
-pub(crate) mod us_ssn;
+pub(crate) mod token;
 
+#[cfg(test)]
+mod ordinary;
 #[cfg(test)]
 mod tests;
 
@@ -37,21 +42,45 @@ pub trait Detector: Sync {
     fn find(&self, text: &str, findings: &mut Vec<Finding>);
 }
 
-/// Every detector; the index is that of `ContentRules::by_detector`.
-pub const DETECTORS: &[&dyn Detector] = &[
+/// The detectors that are no row of a table.
+const SINGLE: [&dyn Detector; 11] = [
     &email::Email,
     &card::Card,
     &iban::Iban,
     &phone::Phone,
-    &us_ssn::UsSsn,
+    &passport::Passport,
+    &bitcoin_address::BitcoinAddress,
     &jwt::Jwt,
     &private_key::PrivateKey,
     &aws_key::AwsKey,
-    &github_token::GithubToken,
-    &slack_token::SlackToken,
-    &google_api_key::GoogleApiKey,
-    &stripe_key::StripeKey,
+    &connection_uri::ConnectionUri,
+    &basic_auth::BasicAuth,
 ];
+/// Where the rows of the tables begin in `DETECTORS`.
+pub(crate) const NATIONAL: usize = SINGLE.len();
+pub(crate) const TOKEN: usize = NATIONAL + national::ALL.len();
+pub(crate) const INFIX: usize = TOKEN + token::TABLE.len();
+const COUNT: usize = INFIX + infix_token::TABLE.len();
+
+/// Every detector; the index is that of `ContentRules::by_detector`.
+pub const DETECTORS: &[&dyn Detector] = &{
+    let mut all: [&dyn Detector; COUNT] = [&email::Email; COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        all[at] = match at {
+            _ if at < NATIONAL => SINGLE[at],
+            _ if at < TOKEN => &national::ALL[at - NATIONAL],
+            _ if at < INFIX => &token::TABLE[at - TOKEN],
+            _ => &infix_token::TABLE[at - INFIX],
+        };
+        at += 1;
+    }
+    all
+};
+
+/// A set of detectors, by their indices in `DETECTORS`.
+pub(crate) type Suspects = u128;
+const _: () = assert!(COUNT <= Suspects::BITS as usize);
 
 /// The index of a detector in `DETECTORS`.
 pub fn index_of(name: &str) -> Option<usize> {
@@ -77,28 +106,4 @@ pub(crate) fn ends_word(bytes: &[u8], at: usize) -> bool {
 pub(crate) fn run(bytes: &[u8], at: usize, class: impl Fn(u8) -> bool) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     rest.iter().position(|b| !class(*b)).unwrap_or(rest.len())
-}
-
-/// Finds words that begin with one of `prefixes` and go on with at least `least` bytes of a class.
-pub(crate) fn prefixed(
-    text: &str,
-    prefixes: &[&str],
-    least: usize,
-    class: impl Fn(u8) -> bool + Copy,
-    findings: &mut Vec<Finding>,
-) {
-    let bytes = text.as_bytes();
-    for prefix in prefixes {
-        let mut from = 0;
-        while let Some(at) = text.get(from..).and_then(|rest| rest.find(prefix)) {
-            let start = from + at;
-            let body = start + prefix.len();
-            let length = run(bytes, body, class);
-            from = body;
-            if length >= least && starts_word(bytes, start) {
-                findings.push(Finding { start, end: body + length });
-                from = body + length;
-            }
-        }
-    }
 }

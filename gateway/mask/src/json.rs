@@ -78,7 +78,8 @@ impl Walk<'_> {
             from += 1;
         }
         scanned.drain(..from);
-        scanned.push('=');
+        // Which no finding can span.
+        scanned.push('\n');
         self.context = scanned;
         found.map(|text| quote(&text))
     }

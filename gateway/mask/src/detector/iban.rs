@@ -42,6 +42,12 @@ pub(crate) fn number(bytes: &[u8], start: usize) -> Option<usize> {
     if !head[2].is_ascii_digit() || !head[3].is_ascii_digit() {
         return None;
     }
+    let (first, second) = (head[0] | 0x20, head[1] | 0x20);
+    // Most pairs of letters are no country's, and hex digits have many pairs.
+    let known = COUNTRIES.get(usize::from(first.wrapping_sub(b'a'))).copied().unwrap_or_default();
+    if known.checked_shr(u32::from(second.wrapping_sub(b'a'))).unwrap_or_default() & 1 == 0 {
+        return None;
+    }
     let length = country_length([head[0].to_ascii_uppercase(), head[1].to_ascii_uppercase()])?;
     let mut letters = [0u8; LONGEST];
     let mut count = 0;
@@ -69,8 +75,22 @@ pub(crate) fn mod97(letters: &[u8]) -> u32 {
     })
 }
 
+/// The second letters of the countries with a first letter, by its place in the alphabet.
+static COUNTRIES: [u32; 26] = {
+    let mut countries = [0; 26];
+    let mut at = 0;
+    while at < 26 * 26 {
+        let (first, second) = (at / 26, at % 26);
+        if country_length([b'A' + first as u8, b'A' + second as u8]).is_some() {
+            countries[first] |= 1 << second;
+        }
+        at += 1;
+    }
+    countries
+};
+
 /// The length of a country's account numbers, from the IBAN registry.
-fn country_length(country: [u8; 2]) -> Option<usize> {
+const fn country_length(country: [u8; 2]) -> Option<usize> {
     let length = match &country {
         b"NO" => 15,
         b"BE" => 16,

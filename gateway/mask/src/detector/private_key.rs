@@ -1,9 +1,11 @@
 //! Private keys: PEM, OpenSSH, PGP and age.
 
-use crate::detector::{Detector, Finding, run};
+use crate::detector::{Detector, Finding, run, starts_word};
 
 const BEGIN: &str = "-----BEGIN ";
 const AGE: &str = "AGE-SECRET-KEY-1";
+/// Fewest characters after it.
+const AGE_LEAST: usize = 40;
 /// The longest label that is read (`ENCRYPTED PRIVATE KEY` has 21 bytes).
 const LABEL: usize = 64;
 
@@ -35,7 +37,12 @@ impl Detector for PrivateKey {
             from = end;
         }
         let upper = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
-        super::prefixed(text, &[AGE], 40, upper, findings);
+        for (start, _) in text.match_indices(AGE) {
+            let end = start + AGE.len() + run(bytes, start + AGE.len(), upper);
+            if starts_word(bytes, start) && end - start >= AGE.len() + AGE_LEAST {
+                findings.push(Finding { start, end });
+            }
+        }
     }
 }
 

@@ -2,10 +2,13 @@
 #![allow(clippy::disallowed_methods)] // it measures time
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
-use crate::samples::{BODY, found, jwt, pem, values};
-use crate::{Key, Masker};
+use crate::detector::{Detector as _, token};
+use crate::samples::{BODY, announced, found, jwt, pem, values};
+use crate::{DETECTORS, Key, Masker};
 
 #[test]
 fn finds_every_value_alone_and_in_a_sentence() {
@@ -18,6 +21,10 @@ fn finds_every_value_alone_and_in_a_sentence() {
             format!("<{value}>"),
             format!("{value}\n"),
         ] {
+            // An angle bracket is a letter where machines read passports.
+            if name == "passport_mrz" && text.starts_with('<') {
+                continue;
+            }
             let found = found(&text);
             assert!(found.contains(&(name, value.clone())), "{name} in {text:?}: {found:?}");
         }
@@ -86,12 +93,74 @@ fn finds_nothing_in_harmless_texts() {
         "pk_live_abcdefghijklmnopqrstuvwx",
         "sk_live_short",
         "laws and secrets",
+        "sk-ant-short",
+        "pk_live_51H8abcdefghijklmnopqrstuvwx",
+        "npm_config_registry",
+        "hf_hub_download",
+        "key-d41d8cd98f00b204e9800998ecf8427",
+        "xmd5d41d8cd98f00b204e9800998ecf8427e",
+        "cio",
+        "servicio, negocio, espacio",
+        "$1, $2 and $6$",
+        "SKU0123456789",
+        "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5",
+        "P<UTOERIKSSON",
+        "cat <<EOF >> file",
+        "L898902C36UTO7408122F1204158ZE184226B<<<<<10",
         "[redacted]",
         "tok_abcdefghijklmnop",
     ];
     for text in texts {
         assert_eq!(found(text), [], "{text:?}");
         assert_eq!(found(&format!("({text})")), [], "{text:?}");
+    }
+}
+
+#[test]
+fn there_are_many_detectors_with_names_of_their_own() {
+    let names: BTreeSet<&str> = DETECTORS.iter().map(|detector| detector.name()).collect();
+    assert_eq!(names.len(), DETECTORS.len());
+    assert!(names.len() >= 90, "{}", names.len());
+    let described = include_str!("../../../../docs/detectors.md");
+    for detector in DETECTORS {
+        let name = detector.name();
+        assert!(described.contains(&format!("`{name}`")), "docs/detectors.md lacks {name}");
+        assert!(matches!(detector.class(), "pii" | "secret"), "{name}");
+        assert!(
+            values().iter().any(|(sampled, _)| *sampled == name)
+                || announced().iter().any(|(sampled, ..)| *sampled == name),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn finds_what_is_announced() {
+    for (name, before, value) in announced() {
+        let after = if name == "connection_password" { "@db:5432/app" } else { "" };
+        let found = found(&format!("see {before}{value}{after}"));
+        assert_eq!(found, [(name, value)], "{before}");
+    }
+    assert_eq!(found("see postgres://app@db, redis://db:6379/0, http://a/b:c@d"), []);
+    assert_eq!(found("url=postgres://app:${PASSWORD}@db/x postgres://app:***@db"), []);
+    assert_eq!(found("Basic authentication is basic hygiene"), []);
+    let escaped = found("amqp://u:p@ss@mq/");
+    assert_eq!(escaped, [("connection_password", "p@ss".to_owned())]);
+}
+
+#[test]
+fn a_token_that_is_too_short_or_part_of_a_word_is_none() {
+    let marks =
+        token::TABLE.iter().flat_map(|token| token.marks.iter().map(move |mark| (token, *mark)));
+    for (token, mark) in marks {
+        let name = token.name();
+        let whole = values().into_iter().find(|(_, value)| value.starts_with(mark)).unwrap().1;
+        let finds = |text: &str| found(text).iter().any(|(found, _)| *found == name);
+        assert!(!finds(&whole[..mark.len() + token.least - 1]), "{whole}");
+        assert!(
+            !finds(&format!("7{whole}")) || !crate::detector::is_word(mark.as_bytes()[0]),
+            "{whole}"
+        );
     }
 }
 
@@ -125,10 +194,44 @@ fn finds_an_aws_secret_only_beside_a_keyword() {
 #[test]
 fn long_texts_of_beginnings_take_linear_time() {
     let masker = Masker::new(Key::from_bytes([1; 32]));
-    let parts =
-        ["eyJ", "@", "a@", "@a.", "+1", "4444", "DE89", "-----BEGIN ", "AKIA", "aws", "1-", "\\\\"];
+    let parts = [
+        "eyJ",
+        "@",
+        "a@",
+        "@a.",
+        "+1",
+        "4444",
+        "DE89",
+        "-----BEGIN ",
+        "AKIA",
+        "aws",
+        "1-",
+        "\\\\",
+        "1.",
+        "1 ",
+        "12-",
+        "<<",
+        "<<A",
+        "://",
+        "://a:b",
+        "$2b$",
+        "AIza",
+        "-AIza",
+        "md5",
+        "dapi",
+        "SK",
+        "T3BlbkFJ",
+        "1:AA",
+        "Q~",
+        "-us1",
+        "Basic ",
+        "bc1",
+        "ops_eyJ",
+        "AGE-SECRET-KEY-1",
+        "hf_",
+    ];
     for part in parts {
-        let text = part.repeat((1 << 20) / part.len());
+        let text = part.repeat((1 << 18) / part.len());
         let begin = std::time::Instant::now();
         let _ = masker.row_is_clean(text.as_bytes());
         let _ = found(&text);
