@@ -5,7 +5,6 @@ pub(crate) mod basic_auth;
 pub(crate) mod bitcoin_address;
 pub(crate) mod card;
 pub(crate) mod connection_uri;
-pub(crate) mod eight;
 pub(crate) mod email;
 pub(crate) mod iban;
 pub(crate) mod infix_token;
@@ -16,8 +15,6 @@ pub(crate) mod phone;
 pub(crate) mod private_key;
 pub(crate) mod token;
 
-#[cfg(test)]
-mod ordinary;
 #[cfg(test)]
 mod tests;
 

@@ -6,6 +6,7 @@
 
 mod content;
 mod detector;
+mod eight;
 mod json;
 mod key;
 mod plan;

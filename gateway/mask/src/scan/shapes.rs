@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use super::Sink;
-use crate::detector::{NATIONAL, Suspects, card, eight, email, iban, index_of, national, phone};
+use crate::detector::{NATIONAL, Suspects, card, email, iban, index_of, national, phone};
+use crate::eight;
 
 /// Digit runs longer than this are suspected unread.
 const DIGITS: usize = 64;

@@ -4,8 +4,9 @@
 //! it is and how long the next one is leave few forms of all, mostly none. Tables made at compile
 //! time say which.
 
+use crate::detector::ends_word;
 use crate::detector::national::TABLE;
-use crate::detector::{eight, ends_word};
+use crate::eight;
 
 /// A set of forms, by their places in `FORMS`.
 pub(crate) type Forms = u64;
