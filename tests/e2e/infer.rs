@@ -35,6 +35,9 @@ fn a_condition_tells_no_more_than_the_client_wrote() {
         "select id from customers order by substr(email, 9, 2), id",
         "select s.n from (select substr(c.email, w.n, 1) as ch, w.n from customers c, words w where c.id = 5 and w.n < 22) s where s.ch = 'u'",
         "update words set word = 'hit' from customers c where substr(c.email, words.n, 1) = words.word returning words.n",
+        "select s.n, w.n from (select substr(c.email, i.n, 1) as ch, i.n from customers c, words i where c.id = 5) s join (select word as ch, n from words) w using (ch)",
+        "select w.word from words w where exists (select w.word intersect select substr(email, 1, 1) from customers where id = 5)",
+        "select w.n, generate_series(1, ascii(c.email)) from words w, customers c where w.n = 1 and c.id = 5",
         "prepare p as select n from customers, words where substr(email, n, 1) = $1",
         "declare c cursor with hold for select n from customers, words where substr(email, n, 1) = word",
     ] {
@@ -45,7 +48,7 @@ fn a_condition_tells_no_more_than_the_client_wrote() {
     let flagged = gateway.duckdb(
         "select count(*) as n from exchanges where list_contains(flags, 'inference') and verdict = 'deny'",
     );
-    assert_eq!(flagged, [serde_json::json!({ "n": 12 })]);
+    assert_eq!(flagged, [serde_json::json!({ "n": 15 })]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::functions::{self, Judgement};
 use super::names::{each, inside, parts};
 use super::scope::Source;
 use super::walk::Walk;
-use super::{operators, place};
+use super::{operators, place, relation};
 
 /// Where an expression's value goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -289,7 +289,12 @@ impl Walk {
         if counts {
             self.conditions(&call.args);
         } else {
-            self.exprs(&call.args, inner);
+            let frame = self.gathered(|w| w.exprs(&call.args, inner)).1;
+            self.inference.read_around(&frame);
+            // In a select list, too, it makes as many rows as it returns.
+            if functions::returns_set(&name) && relation::has_own_length(call) {
+                self.inference.decisive(&frame);
+            }
         }
         if call.agg_within_group {
             self.exprs(&call.agg_order, inner);

@@ -121,9 +121,7 @@ impl Walk {
                     if !plain {
                         self.inference.read_around(&frame);
                     }
-                    if plain || to == Use::Filter {
-                        self.inference.compared(frame);
-                    }
+                    self.inference.compared(frame);
                 }
             }
         }

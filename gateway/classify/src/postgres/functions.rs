@@ -176,6 +176,31 @@ fn runs_text(name: &str) -> bool {
     prefix.iter().any(|p| name.starts_with(p)) || matches!(name, "ts_stat" | "ts_rewrite")
 }
 
+/// Whether it may return any number of rows (`proretset` in `pg_proc.dat`, of those that are safe).
+pub(super) fn returns_set(name: &[&str]) -> bool {
+    let name = name.last().copied().unwrap_or_default();
+    let prefixes = ["json_array_elements", "jsonb_array_elements", "json_each", "jsonb_each"];
+    prefixes.iter().any(|prefix| name.starts_with(prefix))
+        || name.ends_with("to_recordset")
+        || name.ends_with("populate_recordset")
+        || matches!(
+            name,
+            "generate_series"
+                | "generate_subscripts"
+                | "unnest"
+                | "regexp_matches"
+                | "regexp_split_to_table"
+                | "string_to_table"
+                | "json_object_keys"
+                | "jsonb_object_keys"
+                | "jsonb_path_query"
+                | "jsonb_path_query_tz"
+                | "aclexplode"
+                | "ts_debug"
+                | "ts_parse"
+        )
+}
+
 /// Whether what the function is given stays readable: in locks, sequences, large objects, a seed, a
 /// parameter, or with listeners.
 pub(super) fn keeps(name: &str) -> bool {

@@ -98,6 +98,16 @@ impl Inference {
         }
     }
 
+    /// A column is compared with nothing but what the client wrote, or with itself.
+    pub(super) fn looked(&mut self, name: &str) {
+        self.looked.insert(name.to_owned());
+    }
+
+    /// Values of these are told to be the same or not.
+    pub(super) fn same(&mut self, columns: BTreeSet<String>) {
+        self.note(columns, false);
+    }
+
     /// The value of these decides the order or the number of rows.
     pub(super) fn decisive(&mut self, frame: &Frame) {
         if !frame.is_empty() {

@@ -13,6 +13,7 @@ mod lineage;
 mod names;
 mod object;
 mod operators;
+mod output;
 mod place;
 mod query;
 mod relation;

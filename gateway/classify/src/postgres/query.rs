@@ -1,7 +1,5 @@
 //! Queries: select, insert, update, delete, merge, and their WITH.
 
-use std::collections::BTreeSet;
-
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     CommonTableExpr, DeleteStmt, InsertStmt, MergeStmt, OnConflictClause, RangeVar,
@@ -10,27 +8,11 @@ use pg_query::protobuf::{
 use weir_model::{Effect, Flag, ResourceKind};
 
 use super::expression::Use;
-use super::label::column_name;
-use super::names::{each, inside, relation, text};
+use super::names::{each, inside, relation};
+use super::output::Outputs;
 use super::scope::Source;
 use super::walk::Walk;
 use super::{condition, names};
-
-/// The output columns of a query.
-#[derive(Default)]
-pub(super) struct Outputs {
-    columns: Vec<Output>,
-    /// Whether the n-th of them is the query's n-th.
-    placed: bool,
-}
-
-struct Output {
-    name: String,
-    /// The bare column behind it.
-    column: Option<String>,
-    /// What it is computed from, where there is no bare column.
-    from: BTreeSet<String>,
-}
 
 impl Walk {
     /// Reads a query. `flows`: its columns end in an expression, a set operation or the like.
@@ -80,105 +62,13 @@ impl Walk {
         self.condition(&s.having_clause);
         self.exprs(&s.window_clause, Use::Value);
         self.ordered(s);
+        // DISTINCT without ON is a list of nothing.
+        if !s.distinct_clause.is_empty() && each(&s.distinct_clause).next().is_none() {
+            self.told_apart(&outputs);
+        }
         self.limit(&s.limit_offset);
         self.limit(&s.limit_count);
         outputs
-    }
-
-    fn values(&mut self, lists: &[pg_query::Node]) -> Outputs {
-        let ((), frame) = self.gathered(|w| w.exprs(lists, Use::Value));
-        self.inference.read_around(&frame);
-        let width = match each(lists).next() {
-            Some(NodeEnum::List(row)) => row.items.len(),
-            _ => 0,
-        };
-        let named = |place: usize| Output {
-            name: format!("column{place}"),
-            column: None,
-            from: frame.names(),
-        };
-        Outputs { columns: (1..=width).map(named).collect(), placed: true }
-    }
-
-    /// The columns are called as the first query calls them, and hold those of all.
-    fn set_operation(&mut self, s: &SelectStmt) -> Outputs {
-        let mut outputs = Outputs::default();
-        let ((), frame) = self.gathered(|w| {
-            for side in [&s.rarg, &s.larg].into_iter().flatten() {
-                outputs = w.select(side, true);
-            }
-        });
-        self.inference.read_around(&frame);
-        for output in &mut outputs.columns {
-            output.column = None;
-            output.from = frame.names();
-        }
-        outputs
-    }
-
-    /// A select or RETURNING list.
-    fn targets(&mut self, list: &[pg_query::Node], flows: bool) -> Outputs {
-        let mut outputs = Outputs { columns: Vec::with_capacity(list.len()), placed: true };
-        for node in each(list) {
-            let NodeEnum::ResTarget(target) = node else {
-                self.unplaced();
-                continue;
-            };
-            let Some(value) = inside(&target.val) else {
-                self.unplaced();
-                continue;
-            };
-            let name = column_name(target, value).to_owned();
-            let output = match value {
-                NodeEnum::ColumnRef(column) => {
-                    self.expr(value, if flows { Use::Value } else { Use::Listed });
-                    match each(&column.fields).last() {
-                        Some(NodeEnum::AStar(_)) => {
-                            outputs.placed = false;
-                            continue;
-                        }
-                        Some(NodeEnum::String(s)) => {
-                            if !target.name.is_empty() {
-                                self.lineage.renamed(&target.name, &s.sval);
-                            }
-                            Output { name, column: Some(s.sval.clone()), from: BTreeSet::new() }
-                        }
-                        _ => {
-                            self.unplaced();
-                            continue;
-                        }
-                    }
-                }
-                _ => {
-                    // (x).* and (x).field: the parser cannot tell a row from a table's own.
-                    if let NodeEnum::AIndirection(_) = value {
-                        outputs.placed = false;
-                    }
-                    Output { name, column: None, from: self.computes(value) }
-                }
-            };
-            outputs.columns.push(output);
-        }
-        outputs
-    }
-
-    /// A query's columns as the query around it knows them, under the aliases of `s(a, b)` and
-    /// `WITH c(a, b)`.
-    pub(super) fn rename(&mut self, aliases: &[pg_query::Node], outputs: &Outputs) {
-        let mut aliases = each(aliases).filter_map(text);
-        for output in &outputs.columns {
-            let alias = if outputs.placed { aliases.next() } else { None };
-            match (&output.column, alias) {
-                (Some(column), Some(alias)) => self.lineage.renamed(alias, column),
-                (Some(_), None) => {}
-                (None, alias) => {
-                    self.inference.computed(alias.unwrap_or(&output.name), output.from.clone());
-                }
-            }
-        }
-        if !outputs.placed {
-            aliases.for_each(|alias| self.lineage.renamed(alias, "*"));
-        }
     }
 
     /// Reads the WITH of a query, then the query with its names in scope.

@@ -1,9 +1,11 @@
 //! Items of a from list.
 
+use std::collections::BTreeSet;
+
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    Alias, JoinExpr, JsonTable, RangeFunction, RangeSubselect, RangeTableFunc, RangeTableSample,
-    RangeVar,
+    Alias, FuncCall, JoinExpr, JsonTable, RangeFunction, RangeSubselect, RangeTableFunc,
+    RangeTableSample, RangeVar,
 };
 use weir_model::ResourceKind;
 
@@ -67,10 +69,12 @@ impl Walk {
         for column in parts(&join.using_clause) {
             self.lineage.flows(column);
             self.any_table(column);
+            self.inference.same(BTreeSet::from([column.to_owned()]));
         }
         if join.is_natural {
             self.lineage.flows("*");
             self.any_table("*");
+            self.inference.same(BTreeSet::from([ANY.to_owned()]));
         }
         self.condition(&join.quals);
         self.joined(join.alias.as_ref());
@@ -117,7 +121,11 @@ impl Walk {
                 }
                 let frame = self.gathered(|w| w.expr(call, Use::Value)).1;
                 inputs.merge(frame.clone());
-                if has_own_length(call) {
+                let decides = match call {
+                    NodeEnum::FuncCall(call) => has_own_length(call),
+                    _ => true,
+                };
+                if decides {
                     self.inference.decisive(&frame);
                 } else {
                     self.inference.compared(frame);
@@ -226,20 +234,18 @@ impl Walk {
         if !matches!(name, "bernoulli" | "system") {
             self.unplaced();
         }
-        self.exprs(&sample.args, Use::Filter);
-        self.maybe(&sample.repeatable, Use::Filter);
+        let frame = self.gathered(|w| {
+            w.exprs(&sample.args, Use::Filter);
+            w.maybe(&sample.repeatable, Use::Filter);
+        });
+        self.inference.decisive(&frame.1);
     }
 }
 
 /// Whether a function's arguments may decide how many rows it has, more than by the length of a value:
 /// `unnest(tags)` and `json_each(document)` have the rows that the value has.
-fn has_own_length(call: &NodeEnum) -> bool {
-    match call {
-        NodeEnum::FuncCall(call) => {
-            let name = parts(&call.funcname).last().map_or("", |name| *name);
-            let simple = |node| filter::is_plain(node) || functions::is_given(node);
-            name == "generate_series" || !each(&call.args).all(simple)
-        }
-        _ => true,
-    }
+pub(super) fn has_own_length(call: &FuncCall) -> bool {
+    let name = parts(&call.funcname).last().map_or("", |name| *name);
+    let simple = |node| filter::is_plain(node) || functions::is_given(node);
+    name == "generate_series" || !each(&call.args).all(simple)
 }
