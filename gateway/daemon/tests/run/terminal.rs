@@ -189,8 +189,8 @@ fn an_interactive_shell_has_job_control() {
     std::thread::sleep(Duration::from_millis(300));
     user.types("\x1a");
     user.sees("Stopped");
-    // A job that is not gone yet would keep the shell from leaving.
-    user.types("kill -9 %1; wait; echo $((40 + 2))\r");
+    // A job that is not gone yet would keep the shell from leaving, and `wait` waits for no stopped one.
+    user.types("kill -9 %1; disown -a; echo $((40 + 2))\r");
     user.sees("42");
     user.types("exit 9\r");
     assert_eq!(user.ends(), Some(9));
