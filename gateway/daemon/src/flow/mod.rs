@@ -135,7 +135,7 @@ impl Flow {
 /// its end. A session that ends takes its flows with it.
 pub async fn serve(flow: Flow, client: Metered) {
     let services = flow.services.clone();
-    let _open = services.enter(flow.id);
+    let open = services.enter(flow.id);
     let session = flow.session.clone();
     session.flows.fetch_add(1, Ordering::Relaxed);
     let mut ended = flow.session.ended.subscribe();
@@ -154,6 +154,8 @@ pub async fn serve(flow: Flow, client: Metered) {
     };
     session.flows.fetch_sub(1, Ordering::Relaxed);
     flow.open_anyway().await;
+    // Its end is on its way to the record: a gateway that takes over now has none to write for it.
+    drop(open);
     let served = flow.meter.served();
     let closed = FlowClosed {
         flow: flow.id,

@@ -164,7 +164,7 @@ impl Services {
         Arc::strong_count(&self.served) == 1
     }
 
-    /// Enters a connection, from before its first entry of the record until after its last.
+    /// Enters a connection, from before its first entry of the record until right before its last.
     pub fn enter(&self, id: FlowId) -> OpenFlow<'_> {
         self.flows.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
         OpenFlow { services: self, id }
