@@ -292,8 +292,8 @@ impl Walk {
             let frame = self.gathered(|w| w.exprs(&call.args, inner)).1;
             self.inference.read_around(&frame);
             // In a select list, too, it makes as many rows as it returns.
-            if functions::returns_set(&name) && relation::has_own_length(call) {
-                self.inference.decisive(&frame);
+            if functions::returns_set(&name) {
+                self.makes_rows(frame, relation::has_own_length(call));
             }
         }
         if call.agg_within_group {
@@ -327,8 +327,8 @@ impl Walk {
     pub(super) fn window(&mut self, window: &WindowDef, to: Use) {
         self.keys(&window.partition_clause, to);
         self.keys(&window.order_clause, to);
-        self.maybe(&window.start_offset, Use::Filter);
-        self.maybe(&window.end_offset, Use::Filter);
+        self.maybe(&window.start_offset, to);
+        self.maybe(&window.end_offset, to);
     }
 
     fn sublink(&mut self, link: &SubLink, to: Use) {

@@ -1,12 +1,10 @@
 //! Expressions that decide which rows there are, in which order and how many: conditions, keys, limits.
 
-use std::collections::BTreeSet;
-
-use pg_query::protobuf::{AExpr, AExprKind, SelectStmt, SetOperation};
+use pg_query::protobuf::{AExpr, AExprKind, ResTarget, SelectStmt, SetOperation};
 use pg_query::{Node, NodeEnum};
 
 use super::expression::Use;
-use super::inference::Frame;
+use super::inference::{Frame, Inputs};
 use super::label::column_name;
 use super::names::{each, inside, literal, parts};
 use super::walk::Walk;
@@ -86,6 +84,15 @@ impl Walk {
         self.gathered(body).0
     }
 
+    /// A function has as many rows as what it is given says, or has.
+    pub(super) fn makes_rows(&mut self, given: Frame, has_own_length: bool) {
+        if has_own_length {
+            self.inference.decisive(&given);
+        } else {
+            self.inference.compared(given);
+        }
+    }
+
     /// Reads how many rows there may be.
     pub(super) fn limit(&mut self, node: &Option<Box<Node>>) {
         let frame = self.gathered(|w| w.maybe(node, Use::Filter)).1;
@@ -96,14 +103,20 @@ impl Walk {
     pub(super) fn ordered(&mut self, s: &SelectStmt) {
         for node in each(&s.sort_clause).chain(each(&s.distinct_clause)) {
             let Some(key) = self.sort_key(node) else { continue };
-            let key = output(s, key).unwrap_or(key);
-            let plain = is_plain(key);
-            let frame = self.gathered(|w| w.expr(key, Use::Filter)).1;
-            if plain {
-                self.inference.compared(frame);
-            } else {
-                self.inference.decisive(&frame);
+            match output(s, key) {
+                Output::Itself(key) => self.order(key),
+                Output::Any => computed(s).for_each(|key| self.order(key)),
             }
+        }
+    }
+
+    fn order(&mut self, key: &NodeEnum) {
+        let plain = is_plain(key);
+        let frame = self.gathered(|w| w.expr(key, Use::Filter)).1;
+        if plain {
+            self.inference.sorted(frame);
+        } else {
+            self.inference.decisive(&frame);
         }
     }
 
@@ -143,10 +156,10 @@ impl Walk {
     }
 
     /// Reads a computed output column, and notes what it is computed from.
-    pub(super) fn computes(&mut self, value: &NodeEnum) -> BTreeSet<String> {
+    pub(super) fn computes(&mut self, value: &NodeEnum) -> Inputs {
         let frame = self.gathered(|w| w.expr(value, Use::Value)).1;
         self.inference.read_around(&frame);
-        frame.names()
+        frame.inputs()
     }
 }
 
@@ -166,27 +179,59 @@ pub(super) fn is_plain(node: &NodeEnum) -> bool {
     }
 }
 
-/// The computed output column that a key names or counts, if it does.
-fn output<'s>(s: &'s SelectStmt, key: &NodeEnum) -> Option<&'s NodeEnum> {
+/// What a key stands for.
+enum Output<'s> {
+    /// This expression, its own or that of the output column which it names or counts.
+    Itself(&'s NodeEnum),
+    /// Any output column: a star before it hides how many there are.
+    Any,
+}
+
+fn output<'s>(s: &'s SelectStmt, key: &'s NodeEnum) -> Output<'s> {
+    // A set operation's columns have no origin, whatever they are ordered by.
     if s.op() != SetOperation::SetopNone && s.op() != SetOperation::Undefined {
-        return None;
+        return Output::Itself(key);
     }
-    let mut targets = each(&s.target_list).filter_map(|node| match node {
-        NodeEnum::ResTarget(target) => Some((target, inside(&target.val)?)),
-        _ => None,
-    });
     let found = match key {
         NodeEnum::AConst(_) => {
-            let place: usize = literal(key)?.parse().ok()?;
-            targets.nth(place.checked_sub(1)?)
+            let place = literal(key).and_then(|place| place.parse::<usize>().ok());
+            let Some(place) = place.and_then(|place| place.checked_sub(1)) else {
+                return Output::Any;
+            };
+            if targets(s).take(place + 1).any(|(_, value)| is_star(value)) {
+                return Output::Any;
+            }
+            targets(s).nth(place)
         }
         NodeEnum::ColumnRef(column) => match parts(&column.fields).as_slice() {
             [name] if column.fields.len() == 1 => {
-                targets.find(|(target, value)| column_name(target, value) == *name)
+                targets(s).find(|(target, value)| column_name(target, value) == *name)
             }
             _ => None,
         },
         _ => None,
     };
-    found.map(|(_, value)| value)
+    Output::Itself(found.map_or(key, |(_, value)| value))
+}
+
+fn targets(s: &SelectStmt) -> impl Iterator<Item = (&ResTarget, &NodeEnum)> {
+    each(&s.target_list).filter_map(|node| match node {
+        NodeEnum::ResTarget(target) => Some((&**target, inside(&target.val)?)),
+        _ => None,
+    })
+}
+
+/// The output columns that are no bare columns.
+fn computed(s: &SelectStmt) -> impl Iterator<Item = &NodeEnum> {
+    targets(s).map(|(_, value)| value).filter(|value| !matches!(value, NodeEnum::ColumnRef(_)))
+}
+
+/// Whether it may be any number of columns.
+fn is_star(value: &NodeEnum) -> bool {
+    let path = match value {
+        NodeEnum::ColumnRef(column) => &column.fields,
+        NodeEnum::AIndirection(field) => &field.indirection,
+        _ => return false,
+    };
+    each(path).any(|step| matches!(step, NodeEnum::AStar(_)))
 }

@@ -22,6 +22,10 @@ static SAFE: LazyLock<HashSet<&'static str>> =
 static FIELDS: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| include_str!("names/fields.txt").split_whitespace().collect());
 
+/// The safe ones that return sets (`proretset` in `pg_proc`).
+static SETS: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| include_str!("names/sets.txt").split_whitespace().collect());
+
 /// What calling a function means.
 pub(super) enum Judgement {
     /// It changes nothing and reads nothing but its arguments and the catalogue.
@@ -176,29 +180,9 @@ fn runs_text(name: &str) -> bool {
     prefix.iter().any(|p| name.starts_with(p)) || matches!(name, "ts_stat" | "ts_rewrite")
 }
 
-/// Whether it may return any number of rows (`proretset` in `pg_proc.dat`, of those that are safe).
+/// Whether it may return any number of rows.
 pub(super) fn returns_set(name: &[&str]) -> bool {
-    let name = name.last().copied().unwrap_or_default();
-    let prefixes = ["json_array_elements", "jsonb_array_elements", "json_each", "jsonb_each"];
-    prefixes.iter().any(|prefix| name.starts_with(prefix))
-        || name.ends_with("to_recordset")
-        || name.ends_with("populate_recordset")
-        || matches!(
-            name,
-            "generate_series"
-                | "generate_subscripts"
-                | "unnest"
-                | "regexp_matches"
-                | "regexp_split_to_table"
-                | "string_to_table"
-                | "json_object_keys"
-                | "jsonb_object_keys"
-                | "jsonb_path_query"
-                | "jsonb_path_query_tz"
-                | "aclexplode"
-                | "ts_debug"
-                | "ts_parse"
-        )
+    name.last().is_some_and(|name| SETS.contains(name))
 }
 
 /// Whether what the function is given stays readable: in locks, sequences, large objects, a seed, a

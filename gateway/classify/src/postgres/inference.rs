@@ -8,6 +8,7 @@
 //! Security, chapter 6.)
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::label::ANY;
 
@@ -41,6 +42,10 @@ impl Frame {
         self.columns.iter().map(|(_, name)| name.clone()).collect()
     }
 
+    pub(super) fn inputs(&self) -> Inputs {
+        Rc::new(self.names())
+    }
+
     pub(super) fn merge(&mut self, other: Self) {
         self.columns.extend(other.columns);
     }
@@ -53,6 +58,13 @@ impl Frame {
     }
 }
 
+/// Names that something is computed from.
+pub(super) type Inputs = Rc<BTreeSet<String>>;
+
+/// Names looked at in one text; past this everything counts as compared with everything. A flat text
+/// may compute thousands of columns from thousands of others.
+const WORK: usize = 1 << 20;
+
 /// What has been noted so far.
 #[derive(Default)]
 pub(super) struct Inference {
@@ -60,8 +72,13 @@ pub(super) struct Inference {
     found: BTreeSet<Comparison>,
     /// Columns that are compared with the client's words only.
     looked: BTreeSet<String>,
+    /// Columns that rows are ordered by.
+    sorted: BTreeSet<String>,
     /// Columns of queries further in that are computed, and what from.
-    computed: BTreeMap<String, BTreeSet<String>>,
+    computed: BTreeMap<String, Vec<Inputs>>,
+    /// Columns that may be any of those.
+    unplaced: BTreeSet<String>,
+    work: usize,
 }
 
 impl Inference {
@@ -79,12 +96,17 @@ impl Inference {
 
     /// The frame that was opened last.
     pub(super) fn close(&mut self) -> Frame {
-        self.open.pop().unwrap_or_default()
+        let frame = self.open.pop().unwrap_or_default();
+        self.work += frame.columns.len();
+        frame
     }
 
     /// What was read counts for the frame around, too.
     pub(super) fn read_around(&mut self, frame: &Frame) {
-        if let Some(around) = self.open.last_mut() {
+        self.work += frame.columns.len();
+        if self.work <= WORK
+            && let Some(around) = self.open.last_mut()
+        {
             around.columns.extend(frame.columns.iter().cloned());
         }
     }
@@ -103,6 +125,12 @@ impl Inference {
         self.looked.insert(name.to_owned());
     }
 
+    /// Rows are in the order of these, each for itself.
+    pub(super) fn sorted(&mut self, frame: Frame) {
+        self.sorted.extend(frame.columns.iter().map(|(_, name)| name.clone()));
+        self.compared(frame);
+    }
+
     /// Values of these are told to be the same or not.
     pub(super) fn same(&mut self, columns: BTreeSet<String>) {
         self.note(columns, false);
@@ -116,17 +144,24 @@ impl Inference {
     }
 
     /// A column of a query further in is computed from these.
-    pub(super) fn computed(&mut self, name: &str, from: BTreeSet<String>) {
-        self.computed.entry(name.to_owned()).or_default().extend(from);
+    pub(super) fn computed(&mut self, name: &str, from: &Inputs) {
+        if !from.is_empty() {
+            self.computed.entry(name.to_owned()).or_default().push(from.clone());
+        }
+    }
+
+    /// A column may be any that is computed further in.
+    pub(super) fn unplaced(&mut self, name: &str) {
+        self.unplaced.insert(name.to_owned());
     }
 
     fn note(&mut self, columns: BTreeSet<String>, alone: bool) {
-        if self.found.len() >= COMPARISONS {
-            self.found.clear();
-            self.found
-                .insert(Comparison { columns: BTreeSet::from([ANY.to_owned()]), alone: true });
-        } else {
+        self.work += columns.len();
+        if self.work <= WORK && self.found.len() < COMPARISONS {
             self.found.insert(Comparison { columns, alone });
+        } else {
+            // Everything is compared already.
+            self.work = WORK + 1;
         }
     }
 
@@ -135,30 +170,81 @@ impl Inference {
         mut self,
         renames: &BTreeMap<String, BTreeSet<String>>,
     ) -> BTreeSet<Comparison> {
+        if self.looked.contains(ANY) {
+            self.looked.extend(self.computed.keys().chain(&self.unplaced).cloned());
+        }
+        let all: Vec<Inputs> = self.computed.values().flatten().cloned().collect();
+        for name in std::mem::take(&mut self.unplaced) {
+            self.computed.entry(name).or_default().extend(all.iter().cloned());
+        }
         let computed = std::mem::take(&mut self.computed);
-        let behind = |names: &BTreeSet<String>| {
-            let mut all = names.clone();
-            let mut open: Vec<String> = names.iter().cloned().collect();
-            while let Some(name) = open.pop() {
-                let own = renames.get(&name).into_iter().chain(computed.get(&name));
-                for source in own.chain(computed.get(ANY)).flatten() {
-                    if all.insert(source.clone()) {
-                        open.push(source.clone());
-                    }
-                }
-            }
-            all
-        };
+        let mut behind = Behind { renames, computed: &computed, work: self.work };
         // What is computed of several columns and compared with one word is they, compared.
-        for name in std::mem::take(&mut self.looked) {
-            let own = computed.get(&name).into_iter().chain(computed.get(ANY));
-            let sources = behind(&own.flatten().cloned().collect());
-            if sources.len() > 1 {
-                self.note(sources, false);
+        let mut found = std::mem::take(&mut self.found);
+        for name in &self.looked {
+            let columns = behind.computed(name);
+            if columns.len() > 1 {
+                found.insert(Comparison { columns, alone: false });
             }
         }
-        let found = std::mem::take(&mut self.found);
-        let whole = |c: Comparison| Comparison { columns: behind(&c.columns), alone: c.alone };
-        found.into_iter().map(whole).collect()
+        for name in &self.sorted {
+            let columns = behind.computed(name);
+            if columns.iter().any(|column| column != name) {
+                found.insert(Comparison { columns, alone: true });
+            }
+        }
+        let whole = |c: Comparison| {
+            let columns = behind.of(c.columns.iter().cloned().collect());
+            Comparison { columns, alone: c.alone }
+        };
+        let found = found.into_iter().map(whole).collect();
+        if behind.work <= WORK {
+            return found;
+        }
+        BTreeSet::from([Comparison { columns: BTreeSet::from([ANY.to_owned()]), alone: true }])
+    }
+}
+
+/// Follows names back to what is behind them.
+struct Behind<'a> {
+    renames: &'a BTreeMap<String, BTreeSet<String>>,
+    computed: &'a BTreeMap<String, Vec<Inputs>>,
+    work: usize,
+}
+
+impl Behind<'_> {
+    /// What a column is computed from, if it is.
+    fn computed(&mut self, name: &str) -> BTreeSet<String> {
+        let own = self.inputs(name).flat_map(|inputs| inputs.iter().cloned()).collect();
+        self.of(own)
+    }
+
+    fn inputs(&self, name: &str) -> impl Iterator<Item = &Inputs> + use<'_> {
+        let of = |name: &str| self.computed.get(name).into_iter().flatten();
+        of(name).chain(of(ANY))
+    }
+
+    /// Some names and everything behind them.
+    fn of(&mut self, mut open: Vec<String>) -> BTreeSet<String> {
+        let mut all: BTreeSet<String> = open.iter().cloned().collect();
+        while let Some(name) = open.pop() {
+            let bare = self.renames.get(&name).into_iter().flatten();
+            let mut work = self.work;
+            for source in bare.chain(self.inputs(&name).flat_map(|inputs| inputs.iter())) {
+                work += 1;
+                if work > WORK {
+                    break;
+                }
+                if !all.contains(source) {
+                    all.insert(source.clone());
+                    open.push(source.clone());
+                }
+            }
+            self.work = work;
+            if work > WORK {
+                break;
+            }
+        }
+        all
     }
 }

@@ -1,13 +1,11 @@
 //! Output columns: what they are called, and what is behind them.
 
-use std::collections::BTreeSet;
-
 use pg_query::NodeEnum;
 use pg_query::protobuf::{SelectStmt, SetOperation};
 
 use super::expression::Use;
-use super::inference::Frame;
-use super::label::column_name;
+use super::inference::{Frame, Inputs};
+use super::label::{ANY, column_name};
 use super::names::{each, inside, text};
 use super::walk::Walk;
 
@@ -24,12 +22,12 @@ struct Output {
     /// The bare column behind it.
     column: Option<String>,
     /// What it is computed from, where there is no bare column.
-    from: BTreeSet<String>,
+    from: Inputs,
 }
 
 impl Output {
     fn behind(&self) -> impl Iterator<Item = &String> {
-        self.column.iter().chain(&self.from)
+        self.column.iter().chain(self.from.iter())
     }
 }
 
@@ -42,10 +40,10 @@ impl Walk {
             Some(NodeEnum::List(row)) => row.items.len(),
             _ => 0,
         };
-        let named = |place: usize| Output {
-            name: format!("column{place}"),
-            column: None,
-            from: frame.names(),
+        let from = frame.inputs();
+        let named = |place: usize| {
+            let name = format!("column{place}");
+            Output { name, column: None, from: from.clone() }
         };
         Outputs { columns: (1..=width).map(named).collect(), placed: true }
     }
@@ -61,9 +59,10 @@ impl Walk {
         if !(s.op() == SetOperation::SetopUnion && s.all) {
             self.matched(&outputs, &other, &frame);
         }
+        let from = frame.inputs();
         for output in &mut outputs.columns {
             output.column = None;
-            output.from = frame.names();
+            output.from = from.clone();
         }
         outputs
     }
@@ -81,10 +80,13 @@ impl Walk {
 
     /// DISTINCT finds rows that are the same.
     pub(super) fn told_apart(&mut self, outputs: &Outputs) {
+        if !outputs.placed {
+            self.inference.looked(ANY);
+        }
         for output in &outputs.columns {
             match &output.column {
                 Some(column) => self.inference.looked(column),
-                None if output.from.len() > 1 => self.inference.same(output.from.clone()),
+                None if output.from.len() > 1 => self.inference.same((*output.from).clone()),
                 None => {}
             }
         }
@@ -115,7 +117,7 @@ impl Walk {
                             if !target.name.is_empty() {
                                 self.lineage.renamed(&target.name, &s.sval);
                             }
-                            Output { name, column: Some(s.sval.clone()), from: BTreeSet::new() }
+                            Output { name, column: Some(s.sval.clone()), from: Inputs::default() }
                         }
                         _ => {
                             self.unplaced();
@@ -136,6 +138,12 @@ impl Walk {
         outputs
     }
 
+    /// A column has a new name, and it is not known which.
+    pub(super) fn renamed_from_any(&mut self, alias: &str) {
+        self.lineage.renamed(alias, ANY);
+        self.inference.unplaced(alias);
+    }
+
     /// A query's columns as the query around it knows them, under the aliases of `s(a, b)` and
     /// `WITH c(a, b)`.
     pub(super) fn rename(&mut self, aliases: &[pg_query::Node], outputs: &Outputs) {
@@ -146,12 +154,12 @@ impl Walk {
                 (Some(column), Some(alias)) => self.lineage.renamed(alias, column),
                 (Some(_), None) => {}
                 (None, alias) => {
-                    self.inference.computed(alias.unwrap_or(&output.name), output.from.clone());
+                    self.inference.computed(alias.unwrap_or(&output.name), &output.from);
                 }
             }
         }
         if !outputs.placed {
-            aliases.for_each(|alias| self.lineage.renamed(alias, "*"));
+            aliases.for_each(|alias| self.renamed_from_any(alias));
         }
     }
 }

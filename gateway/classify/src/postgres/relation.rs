@@ -50,7 +50,7 @@ impl Walk {
         };
         // t(a, b) renames the first columns, whatever they are.
         for column in alias.iter().flat_map(|a| parts(&a.colnames)) {
-            self.lineage.renamed(column, "*");
+            self.renamed_from_any(column);
             if let Source::Table(at) = source {
                 self.resources.column(at, "*");
             }
@@ -87,7 +87,7 @@ impl Walk {
     fn joined(&mut self, alias: Option<&Alias>) {
         let Some(alias) = alias else { return };
         for column in parts(&alias.colnames) {
-            self.lineage.renamed(column, "*");
+            self.renamed_from_any(column);
             self.any_table("*");
         }
         self.scopes.add(&alias.aliasname, Source::Join);
@@ -125,11 +125,7 @@ impl Walk {
                     NodeEnum::FuncCall(call) => has_own_length(call),
                     _ => true,
                 };
-                if decides {
-                    self.inference.decisive(&frame);
-                } else {
-                    self.inference.compared(frame);
-                }
+                self.makes_rows(frame, decides);
             }
             for definitions in each(list.items.get(1..).unwrap_or_default()) {
                 self.column_definitions(definitions, &mut columns);
@@ -146,9 +142,10 @@ impl Walk {
             name.clone_from(&alias.aliasname);
         }
         if !named {
-            self.inference.computed(ANY, inputs.names());
+            self.inference.computed(ANY, &inputs.inputs());
         }
-        columns.iter().for_each(|column| self.inference.computed(column, inputs.names()));
+        let inputs = inputs.inputs();
+        columns.iter().for_each(|column| self.inference.computed(column, &inputs));
         let source = if rows { Source::Derived } else { Source::Function(columns) };
         self.scopes.add(&name, source);
     }
@@ -168,7 +165,7 @@ impl Walk {
     fn xml_table(&mut self, table: &RangeTableFunc) {
         let inputs = self.gathered(|w| w.xml_inputs(table)).1;
         self.inference.decisive(&inputs);
-        self.inference.computed(ANY, inputs.names());
+        self.inference.computed(ANY, &inputs.inputs());
         if let Some(alias) = &table.alias {
             self.scopes.add(&alias.aliasname, Source::Derived);
         }
@@ -191,7 +188,7 @@ impl Walk {
     fn json_table(&mut self, table: &JsonTable) {
         let inputs = self.gathered(|w| w.json_inputs(table)).1;
         self.inference.decisive(&inputs);
-        self.inference.computed(ANY, inputs.names());
+        self.inference.computed(ANY, &inputs.inputs());
         if let Some(alias) = &table.alias {
             self.scopes.add(&alias.aliasname, Source::Derived);
         }

@@ -76,6 +76,45 @@ fn wide_texts_take_bounded_time() {
     }
 }
 
+/// What is compared with what is not worked out beyond a bound, and then everything is.
+#[test]
+fn more_comparisons_than_are_worth_it_are_all_of_them() {
+    let list =
+        |n: usize, item: &dyn Fn(usize) -> String| (0..n).map(item).collect::<Vec<_>>().join(",");
+    let columns = list(8_000, &|i| format!("a{i}"));
+    let both = list(4_000, &|i| format!("a{i} || b{i} AS c{i}"));
+    let union = format!(" UNION SELECT {}", list(100, &|i| format!("x{i}")));
+    let texts = [
+        format!(
+            "SELECT 1 FROM t, LATERAL (VALUES ({columns})) v WHERE column1 = b AND column2 = c"
+        ),
+        format!(
+            "SELECT 1 FROM (SELECT {both} FROM t) s ORDER BY {}",
+            list(4_000, &|i| format!("c{i}"))
+        ),
+        format!("SELECT DISTINCT * FROM (SELECT {both} FROM t) s({columns}) WHERE a1 = b"),
+        format!("SELECT x1{} ORDER BY 1", union.repeat(60)),
+        format!("SELECT 1 WHERE {}", vec!["a = b"; 9_000].join(" AND ")),
+        format!(
+            "SELECT 1 FROM t, u WHERE {}",
+            (0..600).map(|i| format!("a{i} = b{i}")).collect::<Vec<_>>().join(" OR ")
+        ),
+    ];
+    for sql in texts {
+        let start = Instant::now();
+        let facts = super::facts(&sql);
+        let took = start.elapsed();
+        assert!(took < BOUND, "{}: {took:?}", &sql[..40]);
+        let size: usize = facts.compares.iter().map(|comparison| comparison.columns.len()).sum();
+        println!("{} {took:?}, {} comparisons of {size}", &sql[..40], facts.compares.len());
+        assert!(!facts.compares.is_empty() && size < 1 << 21, "{}: {size}", &sql[..40]);
+    }
+    let many = (0..600).map(|i| format!("a{i} = b{i}")).collect::<Vec<_>>().join(" OR ");
+    let facts = super::facts(&format!("SELECT 1 FROM t, u WHERE {many}"));
+    let all: Vec<_> = facts.compares.iter().map(|c| (c.columns.len(), c.alone)).collect();
+    assert_eq!(all, [(1, true)], "of 600 comparisons one remains, of everything");
+}
+
 #[test]
 fn ordinary_long_lists_are_understood() {
     let rows = vec!["(1, 'x', now())"; 5_000].join(", ");

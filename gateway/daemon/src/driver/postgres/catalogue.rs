@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use weir_model::{Class, ColumnRef, Effect, Operation, ResourceKind};
+use weir_model::{Class, ColumnRef, Effect, Operation, Resource, ResourceKind};
 use weir_wire::postgres::backend::{self, Backend};
 use weir_wire::postgres::{Side, build, frame};
 
@@ -50,6 +50,8 @@ pub enum Origin<'a> {
 pub struct Catalogue {
     relations: HashSet<u32>,
     columns: HashMap<(u32, i16), (ColumnRef, Vec<Class>)>,
+    /// The sensitive ones, by name.
+    by_name: HashMap<String, Vec<(u32, i16)>>,
     unreadable: bool,
 }
 
@@ -82,10 +84,8 @@ impl Catalogue {
         if operation.effect == Effect::Unknown {
             return true;
         }
-        let bare = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
-        let named: HashSet<String> = sensitive.map(|(column, _)| bare(&column.table)).collect();
-        let tables = operation.resources.iter().filter(|r| r.kind == ResourceKind::Table);
-        tables.map(|table| bare(&table.name)).any(|table| named.contains(&table))
+        let named: HashSet<&str> = sensitive.map(|(column, _)| bare(&column.table)).collect();
+        tables(operation).any(|table| named.contains(bare(&table.name)))
     }
 
     /// All sensitive columns.
@@ -94,15 +94,33 @@ impl Catalogue {
         with_classes.map(|(column, classes)| (column, classes.as_slice()))
     }
 
+    /// The sensitive columns of a name that an operation's tables have.
+    pub fn classified_as<'a>(
+        &'a self,
+        name: &str,
+        operation: &'a Operation,
+    ) -> impl Iterator<Item = (&'a ColumnRef, &'a [Class])> {
+        let keys = self.by_name.get(name).into_iter().flatten();
+        keys.filter_map(|key| self.columns.get(key))
+            .map(|(column, classes)| (column, classes.as_slice()))
+            .filter(|(column, _)| is_of(column, operation))
+    }
+
+    /// The sensitive columns that an operation's tables have.
+    pub fn classified_of<'a>(
+        &'a self,
+        operation: &'a Operation,
+    ) -> impl Iterator<Item = (&'a ColumnRef, &'a [Class])> {
+        self.classified().filter(|(column, _)| is_of(column, operation))
+    }
+
     /// Whether an operation reads or names a sensitive column, as far as its text says: the columns
     /// of its tables that are written in it, all of them where it says `*`.
     pub fn names_classified(&self, operation: &Operation) -> bool {
         if operation.effect == Effect::Unknown {
             return self.classified().next().is_some();
         }
-        let bare = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
-        let tables = operation.resources.iter().filter(|r| r.kind == ResourceKind::Table);
-        tables.into_iter().any(|table| {
+        tables(operation).any(|table| {
             let name = bare(&table.name);
             self.classified().any(|(column, _)| {
                 let named = |written: &String| written == "*" || *written == column.column;
@@ -125,6 +143,19 @@ impl Catalogue {
     fn knows(&self, table: u32) -> bool {
         table < FIRST_NORMAL || self.relations.contains(&table)
     }
+}
+
+/// A relation's name without its schema: which one it is depends on the search path.
+fn bare(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or_default()
+}
+
+fn tables(operation: &Operation) -> impl Iterator<Item = &Resource> {
+    operation.resources.iter().filter(|resource| resource.kind == ResourceKind::Table)
+}
+
+fn is_of(column: &ColumnRef, operation: &Operation) -> bool {
+    tables(operation).any(|table| bare(&table.name) == bare(&column.table))
 }
 
 struct Kept {
@@ -294,6 +325,9 @@ fn assemble(results: &[Vec<Row>], classes: impl Fn(&str, &str, &str) -> Vec<Clas
     let views: Vec<_> = result(2).iter().filter_map(numbers).collect();
     let children: Vec<_> = result(3).iter().filter_map(numbers).collect();
     while catalogue.spread(&views, &children) {}
+    for (key, (column, _)) in catalogue.columns.iter().filter(|(_, (_, c))| !c.is_empty()) {
+        catalogue.by_name.entry(column.column.clone()).or_default().push(*key);
+    }
     catalogue
 }
 

@@ -1,11 +1,9 @@
 //! What only the catalogue can tell of a statement before it runs: whether masking can hide what it
 //! reads.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use weir_classify::Facts;
 use weir_model::{Effect, Flag};
 
 use super::catalogue::{self, Catalogue};
@@ -28,7 +26,7 @@ impl Lane {
         let (named, infers) = match catalogue::of(self, &live, std::iter::empty()).await {
             Ok(catalogue) => (
                 escapes && catalogue.names_classified(&judged.operation),
-                catalogue.touches(&judged.operation) && infers(self, &live, &catalogue, facts),
+                infers(self, &live, &catalogue, &judged),
             ),
             Err(error) => {
                 tracing::warn!(flow = %self.flow, %error, "guarding a statement");
@@ -54,16 +52,10 @@ impl Lane {
 
 /// Whether rows, their order or their number may tell a masked column: its value decides them alone, or
 /// it is compared with a column that is not masked.
-fn infers(lane: &Lane, live: &Live, catalogue: &Catalogue, facts: &Facts) -> bool {
-    let mut columns: HashMap<&str, Vec<_>> = HashMap::new();
-    for (column, classes) in catalogue.classified() {
-        columns.entry(&column.column).or_default().push((column, classes));
-    }
-    let masked = |name: &str| {
-        let of_name = columns.get(name);
-        of_name.is_some_and(|all| all.iter().any(|(c, k)| shape::is_hidden(lane, live, c, k)))
-    };
-    let any_masked = || columns.keys().any(|name| masked(name));
+fn infers(lane: &Lane, live: &Live, catalogue: &Catalogue, judged: &Judged) -> bool {
+    let (facts, operation) = (&judged.facts, &judged.operation);
+    let is_hidden = |(column, classes): (_, _)| shape::is_hidden(lane, live, column, classes);
+    let masked = |name: &str| catalogue.classified_as(name, operation).any(is_hidden);
     // `c.name` is a call of `name(c)` where no such column is (`ParseFuncOrColumn`).
     let any =
         |name: &String| name == "*" || (facts.dotted.contains(name) && !catalogue.has_column(name));
@@ -72,6 +64,6 @@ fn infers(lane: &Lane, live: &Live, catalogue: &Catalogue, facts: &Facts) -> boo
         let whole = names.iter().any(any);
         let hidden = names.iter().filter(|name| masked(name)).count();
         let tells = comparison.alone || whole || hidden < names.len();
-        tells && (hidden > 0 || (whole && any_masked()))
+        tells && (hidden > 0 || (whole && catalogue.classified_of(operation).any(is_hidden)))
     })
 }
