@@ -2,6 +2,7 @@
 
 use crate::Masker;
 use crate::detector::aws_key::REACH;
+use crate::detector::{is_word, run};
 use crate::plan::{ContentRules, Counts};
 use crate::replace::REDACTED;
 
@@ -34,8 +35,9 @@ impl Masker {
                     Some(end) => end,
                     None => return Rewritten::Broken,
                 },
-                b'0'..=b'9' => at + crate::detector::run(bytes, at, is_number),
-                _ => at + crate::detector::run(bytes, at, |b| b != b'"' && !b.is_ascii_digit()),
+                // A word at its end belongs to it, or what is no finding would look like one.
+                b'0'..=b'9' => at + run(bytes, at, |b| is_number(b) || is_word(b)),
+                _ => at + run(bytes, at, |b| b != b'"' && !b.is_ascii_digit()),
             };
             let token = &text[at..end];
             let replaced = match bytes[at] {
@@ -92,8 +94,9 @@ impl Walk<'_> {
     }
 }
 
+/// A byte of a number that is none of a word.
 fn is_number(byte: u8) -> bool {
-    byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-')
+    matches!(byte, b'.' | b'+' | b'-')
 }
 
 /// Where the string ends that begins with the quote at `start`.

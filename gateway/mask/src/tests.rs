@@ -156,7 +156,9 @@ fn json_stays_json() {
         assert_eq!(outcome, Outcome::Replaced, "{text}");
         assert!(!has(&out, secret.as_bytes()));
     }
-    // What isn't JSON is not mended.
+    // What isn't JSON is not mended, and a number in it ends where its word does.
+    assert_eq!(content(114, 0, b"123-45-6789_", Transform::Redact).0, Outcome::Unchanged);
+    assert_eq!(content(114, 0, b"[123-45-6789]", Transform::Redact).0, Outcome::Replaced);
     assert_eq!(content(114, 0, b"\"a@b.io", Transform::Redact).0, Outcome::Null);
     assert_eq!(content(3802, 1, b"\x02\"a@b.io\"", Transform::Redact).0, Outcome::Null);
 }
