@@ -5,11 +5,12 @@
 //! all development servers are, but only its own binding reaches it: see `ingress`.
 
 use aya_ebpf::bindings::bpf_sock_addr;
+use weir_abi::packet::is_own;
 use weir_abi::{Address, Reason, TCP, address};
 
 use crate::connect::{port, refuse};
 use crate::context::{read, words};
-use crate::redirect::{is_active, is_proxy, listener, netns};
+use crate::redirect::{is_active, listener, netns};
 
 #[inline(always)]
 pub fn bind4(context: *mut bpf_sock_addr) -> i32 {
@@ -43,14 +44,15 @@ fn judge(context: *mut bpf_sock_addr, local: &Address) -> Result<(), Reason> {
     if port == 0 {
         return Ok(());
     }
+    let protocol = read!(context.protocol) as u8; // no other than TCP and UDP exist here
     // A process of the gateway's own user could join its listeners with SO_REUSEPORT.
     if let Some(listener) = listener(netns(context))
-        && is_proxy(&listener, local, port)
+        && is_own(&listener, protocol, local, port)
     {
         return Err(Reason::BindProxy);
     }
     let stays = address::is_loopback(local) || address::is_any(local);
-    if read!(context.protocol) == u32::from(TCP) && !stays {
+    if protocol == TCP && !stays {
         return Err(Reason::BindOutside);
     }
     Ok(())

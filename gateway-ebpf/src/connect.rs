@@ -5,13 +5,14 @@ use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
 use aya_ebpf::programs::SockAddrContext;
 use weir_abi::address::{LOOPBACK4, LOOPBACK6};
+use weir_abi::packet::is_own;
 use weir_abi::{Address, Count, DNS_PORT, Reason, TCP, UDP, address};
 
 use crate::context::{read, words, write};
 use crate::deny::{self, Refused};
 use crate::local::{self, Peer};
 use crate::maps::meta;
-use crate::redirect::{self, Server, is_active, is_proxy, listener, netns, redirect};
+use crate::redirect::{self, Server, is_active, listener, netns, redirect};
 
 #[inline(always)]
 pub fn connect4(context: *mut bpf_sock_addr) -> i32 {
@@ -71,7 +72,7 @@ fn connect(context: *mut bpf_sock_addr, destination: &Address) -> Verdict {
         return Err(Reason::Revoked);
     }
     if let Some(listener) = listener(netns(context))
-        && is_proxy(&listener, destination, port)
+        && is_own(&listener, UDP, destination, port)
     {
         return Err(Reason::ProxyItself);
     }

@@ -8,7 +8,7 @@ use aya_ebpf::helpers::generated::{
 };
 use aya_ebpf::programs::SockAddrContext;
 use weir_abi::address::{LOOPBACK4, LOOPBACK6};
-use weir_abi::packet::dns_slot;
+use weir_abi::packet::is_own;
 use weir_abi::{ACTIVE, Address, Count, FlowMeta, Listener, Reason, TCP, UDP, UNSENT, address};
 
 use crate::context::read;
@@ -63,7 +63,7 @@ pub fn redirect(
     }
     let netns = netns(context);
     let listener = listener(netns).ok_or(Reason::UnknownNetns)?;
-    if is_proxy(&listener, destination, port) {
+    if is_own(&listener, protocol, destination, port) {
         return Err(Reason::ProxyItself);
     }
     free_from_device(context, socket)?;
@@ -91,18 +91,6 @@ pub fn leave_unsent(meta: *mut FlowMeta) {
     if unsafe { (*meta).protocol == TCP && (*meta).sent == UNSENT } {
         deny::count(Count::NeverSent);
     }
-}
-
-/// Whether an address is one of Weir's own listeners.
-#[inline(always)]
-pub fn is_proxy(listener: &Listener, at: &Address, port: u16) -> bool {
-    if port == 0 || !address::reaches_listener(at) {
-        return false;
-    }
-    let stream = port == listener.tcp4 || port == listener.tcp6;
-    stream
-        || dns_slot(&address::v4(LOOPBACK4), port, listener).is_some()
-        || dns_slot(&LOOPBACK6, port, listener).is_some()
 }
 
 #[inline(always)]

@@ -129,6 +129,25 @@ pub const fn dns_slot(at: &Address, port: u16, listener: &Listener) -> Option<u3
     None
 }
 
+/// Whether what is bound or connected to this address would be at one of Weir's own listeners. A
+/// port of the other protocol, or of the other family, is somebody else's. "Any" of version 6 may
+/// stand for both families.
+#[inline(always)]
+#[must_use]
+pub const fn is_own(listener: &Listener, protocol: u8, at: &Address, port: u16) -> bool {
+    if port == 0 || !address::reaches_listener(at) {
+        return false;
+    }
+    let v4 = address::is_mapped(at);
+    let (four, six) = (v4 || address::is_any(at), !v4);
+    if protocol == UDP {
+        four && dns_slot(&address::v4(address::LOOPBACK4), port, listener).is_some()
+            || six && dns_slot(&address::LOOPBACK6, port, listener).is_some()
+    } else {
+        four && port == listener.tcp4 || six && port == listener.tcp6
+    }
+}
+
 /// Whether a packet stays on this host with one receiver, so that its other end can be looked up.
 /// Datagrams keep to the two addresses that nothing else is delivered to.
 #[inline(always)]

@@ -130,3 +130,26 @@ fn options_fragments_and_extension_headers_are_refused() {
     version[0] = 0x45;
     assert_eq!(v6(&version), shape);
 }
+
+#[test]
+fn only_the_protocol_and_family_of_a_listener_are_its_own() {
+    let listener = Listener { tcp4: 1, tcp6: 2, dns4: [3; RESOLVERS], dns6: [4; RESOLVERS] };
+    // The ports, as bits.
+    let ours = |protocol, at: &Address| {
+        (0..6)
+            .filter(|&port| is_own(&listener, protocol, at, port))
+            .fold(0, |all, port| all | 1 << port)
+    };
+    let (four, six) = (address::v4(address::LOOPBACK4), address::LOOPBACK6);
+    for (at, tcp, udp) in [
+        (four, 0b00010, 0b01000),
+        (six, 0b00100, 0b10000),
+        (address::v4(0), 0b00010, 0b01000),
+        ([0; 4], 0b00110, 0b11000),
+        (address::v4(0x7f00_0002_u32.to_be()), 0, 0),
+    ] {
+        assert_eq!((ours(TCP, &at), ours(UDP, &at)), (tcp, udp), "{at:?}");
+    }
+    let none = Listener::default();
+    assert!(!is_own(&none, TCP, &four, 0) && !is_own(&none, UDP, &[0; 4], 0));
+}
