@@ -10,8 +10,7 @@ use weir::intercept::canary::{Canary, HOLDS};
 use weir::intercept::close::Served;
 use weir::intercept::{Closed, InterceptError};
 
-use crate::rig::layout;
-use crate::rig::{Rig, settle};
+use crate::rig::{Rig, forking, layout, settle};
 
 /// Waits until every whole has become its parts.
 fn check_even(rig: &Rig) {
@@ -111,7 +110,7 @@ s.connect(('192.0.2.1', 11)); s.close(); say('done')";
     assert_eq!(client.line(), "done");
     drop(client);
     // Connections that were taken sit in the listener's queue; closing it ends them.
-    rig.listeners = None;
+    rig.lose_listeners();
     check_even(&rig);
     assert_eq!(rig.count("published"), 502);
     let told = closed(&mut rig, 502);
@@ -156,6 +155,7 @@ fn what_is_attached_is_proven_and_what_is_taken_away_is_missed() {
 }
 
 fn canary() -> Canary {
+    let _forking = forking();
     Canary::start(Path::new(env!("CARGO_BIN_EXE_weir"))).unwrap()
 }
 
@@ -205,6 +205,7 @@ fn the_canary_sees_what_is_open_when_nothing_binds_it() {
 #[test]
 fn a_dead_canary_knows_nothing() {
     let canary = canary();
+    let _forking = forking();
     std::process::Command::new("kill").args(["-9", &canary.pid().to_string()]).status().unwrap();
     assert!(canary.run(Path::new("/nonexistent")).is_err());
 }

@@ -18,7 +18,7 @@ for _ in range(3):
 
     // What kill -9 does: descriptors are closed, nothing is undone.
     rig.interceptor = None;
-    rig.listeners = None;
+    rig.lose_listeners();
     client.go();
     assert_eq!(client.line(), "ECONNREFUSED");
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::rig::{Client, Rig};
+use crate::rig::{Client, Rig, forking};
 
 /// Echoes what it is sent, once per connection; says its port.
 const SERVER: &str = "
@@ -145,6 +145,7 @@ fn nobody_in_another_namespace_reaches_it_either() {
     let rig = Rig::new("unreachedns");
     let name = format!("wr{}", std::process::id());
     let ip = |arguments: &str| {
+        let _forking = forking();
         let status = std::process::Command::new("ip").args(arguments.split(' ')).status().unwrap();
         assert!(status.success(), "ip {arguments}");
     };
@@ -166,9 +167,11 @@ attempt(lambda: socket.socket().bind(('198.18.77.1', 0))); input()";
          try: s.connect(('198.18.77.1', {port})); print('in')\n\
          except OSError as e: print('out')"
     );
+    let forking = forking();
     let outside = std::process::Command::new("ip")
         .args(["netns", "exec", &name, "python3", "-c", &call])
         .output();
+    drop(forking);
     ip(&format!("netns del {name}"));
     assert_eq!(String::from_utf8_lossy(&outside.unwrap().stdout), "out\n");
     assert!(rig.count("denied_inbound") >= 1);

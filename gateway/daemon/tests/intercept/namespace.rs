@@ -6,7 +6,7 @@ use std::process::Command;
 use weir::intercept::{Denial, InterceptError, Reason};
 use weir_model::limits;
 
-use crate::rig::{Client, Rig, accept};
+use crate::rig::{Client, Rig, accept, forking};
 
 const UNSHARED: [&str; 6] =
     ["unshare", "--net", "sh", "-c", "ip link set lo up && exec python3 \"$@\"", "sh"];
@@ -42,7 +42,9 @@ while True:
     assert_eq!(client.line(), "ECONNREFUSED");
 
     // Where the one that tried is gone, another one of the binding stands for it.
+    let forking = forking();
     let mut gone = Command::new("true").spawn().unwrap();
+    drop(forking);
     gone.wait().unwrap();
     let gone = Denial { pid: gone.id(), ..denial.clone() };
     let inner = rig.interceptor().learn(&gone, 1).unwrap().opened.expect("new");

@@ -147,7 +147,7 @@ fn without_a_listener_nothing_goes_direct() {
     let target = TcpListener::bind("127.0.0.1:0").unwrap();
     target.set_nonblocking(true).unwrap();
     let port = rig.listeners().tcp[0].local_addr().unwrap();
-    rig.listeners = None;
+    rig.lose_listeners();
     // Somebody takes the port that the gateway lost.
     let squatter = TcpListener::bind(port).unwrap();
     squatter.set_nonblocking(true).unwrap();

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Once;
+use std::sync::{Once, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use weir::intercept::{Asker, Bound, FlowFacts, Interceptor, Listeners, Options};
@@ -32,6 +32,14 @@ def udp(family=socket.AF_INET):
     s.settimeout(10)
     return s
 "#;
+
+static FORKS: RwLock<()> = RwLock::new(());
+
+/// To be held while a process is started: until it runs its own program it has copies of all
+/// sockets of this one, so a listener that another test loses would still be there.
+pub(crate) fn forking() -> RwLockReadGuard<'static, ()> {
+    FORKS.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 pub(crate) struct Rig {
     pub(crate) options: Options,
@@ -87,6 +95,12 @@ impl Rig {
         client
     }
 
+    /// Loses the listeners, as a gateway that is killed does.
+    pub(crate) fn lose_listeners(&mut self) {
+        let _nothing_starts = FORKS.write().unwrap_or_else(PoisonError::into_inner);
+        self.listeners = None;
+    }
+
     pub(crate) fn accept(&self) -> TcpStream {
         accept(&self.listeners().tcp[0])
     }
@@ -123,6 +137,7 @@ pub(crate) struct Client {
 impl Client {
     /// Starts a script that waits; `command` is what runs Python.
     pub(crate) fn spawn(command: &[&str], script: &str) -> Self {
+        let forking = forking();
         let mut child = Command::new(command[0])
             .args(&command[1..])
             .args(["-c", &format!("{PRELUDE}{script}")])
@@ -130,6 +145,7 @@ impl Client {
             .stdout(Stdio::piped())
             .spawn()
             .expect("python3 is needed");
+        drop(forking);
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut client = Self { child, output };
         assert_eq!(client.line(), "ready");

@@ -20,7 +20,7 @@ fn a_port_that_the_gateway_lost_gets_no_stream() {
     let mut client = rig.client(LATE);
     assert_eq!(client.line(), "connected");
     let port = rig.listeners().tcp[0].local_addr().unwrap();
-    rig.listeners = None;
+    rig.lose_listeners();
     let squatter = TcpListener::bind(port).unwrap();
     squatter.set_nonblocking(true).unwrap();
     client.go();
@@ -52,7 +52,7 @@ sys.stdin.readline(); attempt(lambda: s.send(b'two')); input()";
     assert_eq!(client.line(), "sent");
     assert_eq!(receive(&rig.listeners().dns[0]).0, b"one");
     let port = rig.listeners().dns[0].local_addr().unwrap();
-    rig.listeners = None;
+    rig.lose_listeners();
     let squatter = UdpSocket::bind(port).unwrap();
     squatter.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     client.go();

@@ -132,7 +132,7 @@ fn a_binding_of_another_layout_is_moved_and_never_uncovered() {
     rig.accept();
     assert_eq!(client.line(), "('192.0.2.1', 1)");
     rig.interceptor = None;
-    rig.listeners = None;
+    rig.lose_listeners();
     let ours = layout(&rig.options);
     let theirs = ours.with_file_name("v1-0000000000000001");
     fs::rename(&ours, &theirs).unwrap();
