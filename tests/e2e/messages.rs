@@ -166,3 +166,27 @@ fn portals_stop_at_their_limit_and_go_on() {
         assert_eq!(said.out, expected, "{version:?}");
     }
 }
+
+#[test]
+fn what_was_permitted_unread_leaves_the_session_usable() {
+    let gateway = permissive(Version::V15);
+    let said = gateway.agent().psql_script(
+        "do $$ begin perform 1; end $$;\n\
+         create temp table things (name text);\n\
+         copy things from stdin null 'none';\nnone\nits\n\\.\n\
+         select count(name) from things where name = 'its';\n\
+         select E'\\\\x', 'a\\b';\n\
+         copy things (name) from stdin null E'\\\\N';\n\\N\n\\.\n\
+         select count(*) from things;\n",
+    );
+    let said = said.ok();
+    assert_eq!(said.out.lines().filter(|line| *line == "COPY 2" || *line == "COPY 1").count(), 2);
+    assert_eq!(said.out.lines().last(), Some("3"), "{said:#?}");
+    // Only what a setting could have changed the meaning of is not understood from then on.
+    let rows = gateway.duckdb(
+        "select statement as text from exchanges where effect = 'unknown' order by statement",
+    );
+    let texts: Vec<String> = rows.iter().map(|row| row["text"].to_string()).collect();
+    assert_eq!(texts.len(), 3, "{texts:#?}");
+    assert!(texts.iter().all(|text| text.contains('\\') || text.contains("do $$")), "{texts:#?}");
+}

@@ -23,11 +23,11 @@ pub(crate) fn readable<'a>(text: &'a [u8], state: &SqlState) -> Option<&'a str> 
     if text.len() > limits::SQL_BYTES || text.contains(&0) || too_deep(text) || long_run(text) {
         return None;
     }
-    let certain = state.standard_conforming_strings && state.safe_encoding;
-    if !certain && text.iter().any(|&b| !b.is_ascii() || matches!(b, b'\\' | b'\'' | b'"' | b'$')) {
-        return None;
-    }
-    std::str::from_utf8(text).ok()
+    // Without a backslash, PostgreSQL's scanner (scan.l) reads a literal to the same end in both of
+    // its states; and ASCII is itself in every encoding that it knows.
+    let certain = (state.standard_conforming_strings || !text.contains(&b'\\'))
+        && (state.safe_encoding || text.is_ascii());
+    if certain { std::str::from_utf8(text).ok() } else { None }
 }
 
 /// Brackets nested deeper than is worth parsing. Cheap and approximate (it does not lex): the

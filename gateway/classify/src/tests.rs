@@ -149,18 +149,20 @@ fn fingerprints_ignore_literals_only() {
 }
 
 #[test]
-fn unsafe_lexing_state_makes_quotes_unknown() {
-    for state in [
-        SqlState { standard_conforming_strings: false, safe_encoding: true },
-        SqlState { standard_conforming_strings: true, safe_encoding: false },
-    ] {
-        let effect =
-            |sql: &str| classify_sql(Dialect::Postgres, sql.as_bytes(), &state).operation.effect;
-        assert_eq!(effect("SELECT 1 FROM t"), Effect::Read);
-        for sql in ["SELECT 'a'", "SELECT \"a\"", "SELECT $$a$$", "SELECT a\\", "SELECT é"] {
-            assert_eq!(effect(sql), Effect::Unknown, "{sql}");
-        }
+fn an_unsafe_lexing_state_makes_only_what_depends_on_it_unknown() {
+    let strings = SqlState { standard_conforming_strings: false, safe_encoding: true };
+    let encoding = SqlState { standard_conforming_strings: true, safe_encoding: false };
+    let either = SqlState { standard_conforming_strings: false, safe_encoding: false };
+    let effect =
+        |sql: &str, state| classify_sql(Dialect::Postgres, sql.as_bytes(), state).operation.effect;
+    for sql in ["SELECT 1 FROM t", "SELECT 'a''b', \"a\", $$a$$, E'a'"] {
+        assert_eq!(effect(sql, &either), Effect::Read, "{sql}");
     }
+    let backslash = r"SELECT 'a\', '; DROP TABLE t; SELECT ' -- '";
+    assert_eq!(effect(backslash, &strings), Effect::Unknown);
+    assert_eq!(effect("SELECT 'é'", &strings), Effect::Read);
+    assert_eq!(effect("SELECT 'é'", &encoding), Effect::Unknown);
+    assert_eq!(effect(r"SELECT 'a\'", &encoding), Effect::Read);
 }
 
 #[test]

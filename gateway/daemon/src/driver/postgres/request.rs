@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use weir_model::entry::{AnswerPart, PartKind};
-use weir_model::{Entry, Flag, Refusal, limits};
+use weir_model::{Effect, Entry, Flag, Refusal, limits};
 use weir_wire::WireError;
 use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::conversation::{ClientStep, Portal};
@@ -344,9 +344,11 @@ fn shown(value: &[u8], format: Option<i16>) -> Option<Vec<u8>> {
     Some(b"\\x".iter().copied().chain(digits).collect())
 }
 
-/// Whether a statement may make the target ask for COPY data.
+/// Whether a statement may make the target ask for COPY data: one that was not understood may.
 fn may_copy_in(judged: &Judged) -> bool {
     let operation = &judged.operation;
     let copies = operation.verbs.iter().any(|verb| verb == "copy");
-    copies && (!operation.flags.contains(&Flag::CopyOut) || operation.flags.contains(&Flag::Multi))
+    operation.effect == Effect::Unknown
+        || copies
+            && (!operation.flags.contains(&Flag::CopyOut) || operation.flags.contains(&Flag::Multi))
 }
