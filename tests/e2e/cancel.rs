@@ -77,3 +77,17 @@ fn psql_cancels_on_an_interrupt() {
     assert!(err.contains("canceling statement due to user request"), "{err}");
     assert!(begin.elapsed() < Duration::from_secs(15));
 }
+
+#[test]
+fn the_backend_has_the_number_that_the_client_was_told() {
+    let gateway = Gateway::start(&Setup::default());
+    let said = gateway.agent().python(
+        "import psycopg, sys\n\
+         c = psycopg.connect(host=sys.argv[1], autocommit=True)\n\
+         own = c.pgconn.backend_pid\n\
+         print(own == c.execute('select pg_backend_pid()').fetchone()[0])\n\
+         c.execute('listen jobs'); c.execute('notify jobs')\n\
+         print([n.pid == own for n in c.notifies(timeout=10, stop_after=1)])",
+    );
+    assert_eq!(said.ok().out, "True\n[True]");
+}

@@ -1,4 +1,7 @@
 //! Cancel requests: a client gets a key of Weir's own, and Weir knows whose statement it means.
+//!
+//! The number beside the key is the backend's true one, which clients also meet elsewhere: as the
+//! sender of notifications, in pg_stat_activity, in pg_blocking_pids().
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,18 +19,19 @@ use crate::flow::services;
 /// What a client is told to cancel with.
 #[derive(Clone)]
 pub struct CancelKey {
-    /// A number, like a process id.
+    /// The backend's process id.
     pub pid: u32,
     /// 4 bytes in protocol 3.0, 32 in 3.2.
     pub key: Vec<u8>,
 }
 
 impl CancelKey {
-    /// A fresh key for a client of the minor version that was agreed on.
-    pub fn new(minor: u16) -> Self {
+    /// A fresh key for a client of the minor version that was agreed on. A target that told no key
+    /// has no number either, and gets one.
+    pub fn new(target: Option<&CancelTarget>, minor: u16) -> Self {
         let random = [services::random().to_ne_bytes(), services::random().to_ne_bytes()].concat();
         let length = if minor >= 2 { 32 } else { 4 };
-        let pid = (services::random() as u32) & 0x7fff_ffff;
+        let pid = target.map_or_else(|| (services::random() as u32) & 0x7fff_ffff, |own| own.pid);
         Self { pid, key: random.into_iter().take(length).collect() }
     }
 }

@@ -187,14 +187,15 @@ async fn run(
     knocking: Knocking,
     mut upstream: login::Upstream,
 ) -> Closing {
-    let key = CancelKey::new(upstream.minor);
+    let target = upstream.cancel_target();
+    let key = CancelKey::new(target.as_ref(), upstream.minor);
     let (client, mut buffer, start) = match let_in(flow, knocking, &upstream, &key).await {
         Ok(inside) => inside,
         Err(why) => return Closing::because(why),
     };
     buffer.charge(flow.share());
     upstream.buffer.charge(flow.share());
-    let cancel = flow.services.cancels.register(flow.session.id, key, upstream.cancel_target());
+    let cancel = flow.services.cancels.register(flow.session.id, key, target);
     let lane = Rc::new(Lane::new(flow, config, &start, &upstream.settings, cancel.interrupt()));
     catalogue::refresh(&lane).await;
     let (client_read, client_write) = client.share();
