@@ -190,3 +190,27 @@ fn what_was_permitted_unread_leaves_the_session_usable() {
     assert_eq!(texts.len(), 3, "{texts:#?}");
     assert!(texts.iter().all(|text| text.contains('\\') || text.contains("do $$")), "{texts:#?}");
 }
+
+#[test]
+fn a_pipeline_may_be_of_any_length() {
+    let gateway = Gateway::start(&Setup::default());
+    let said = gateway.agent().python(
+        "import psycopg, sys\n\
+         p = psycopg.connect(host=sys.argv[1]).pgconn\n\
+         p.enter_pipeline_mode(); p.nonblocking = 1\n\
+         n, done = 40000, 0\n\
+         for i in range(n):\n\
+         \x20 p.send_query_params(b'select $1::int', [b'%d' % i])\n\
+         \x20 if i % 64 == 0: p.flush(); p.consume_input()\n\
+         p.pipeline_sync()\n\
+         while p.flush(): p.consume_input()\n\
+         while True:\n\
+         \x20 r = p.get_result()\n\
+         \x20 if r is None: continue\n\
+         \x20 if r.status == psycopg.pq.ExecStatus.PIPELINE_SYNC: break\n\
+         \x20 assert r.get_value(0, 0) == b'%d' % done, r.error_message\n\
+         \x20 done += 1\n\
+         print(done)",
+    );
+    assert_eq!(said.ok().out, "40000");
+}

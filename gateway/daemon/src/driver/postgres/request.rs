@@ -86,7 +86,7 @@ impl Requests<'_> {
             if have < len {
                 break len - have;
             }
-            self.wait_for_copy().await?;
+            self.wait_for_target().await?;
             // The buffer steps aside, so that its bytes can be read while the rest is changed.
             let mut buffer = std::mem::take(&mut self.buffer);
             let message = buffer.unread().get(..len).unwrap_or_default();
@@ -107,8 +107,9 @@ impl Requests<'_> {
         }
     }
 
-    /// While the target may be about to take messages as COPY data, nothing overtakes.
-    async fn wait_for_copy(&mut self) -> Result<(), End> {
+    /// While the target may be about to take messages as COPY data, nothing overtakes; and who has
+    /// asked much waits until some of it is answered.
+    async fn wait_for_target(&mut self) -> Result<(), End> {
         while self.lane.talk.borrow_mut().must_wait() {
             self.forward().await?;
             self.lane.progress.notified().await;

@@ -199,9 +199,16 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
         self.transaction
     }
 
-    /// Whether the client must wait: the target may be about to take its messages as COPY data,
-    /// and what it then ignores or refuses must not be mistaken for something it will answer.
+    /// Whether the client must wait: as much is in flight as may be, or the target may be about to
+    /// take its messages as COPY data, and what it then ignores or refuses must not be mistaken for
+    /// something it will answer.
+    ///
+    /// The target holds back no more than 8 KiB of answers (`PQ_SEND_BUFFER_SIZE` in pqcomm.c), which
+    /// is a small part of what may be in flight, so it never waits in turn.
     pub fn must_wait(&mut self) -> bool {
+        if self.expected.len() + AT_ONCE > limits::PIPELINE {
+            return true;
+        }
         // Most conversations never copy: only those that did look through what is expected.
         self.may_copy = self.may_copy && self.expected.iter().rev().any(Expected::may_copy);
         self.may_copy && self.copying_in.is_none()
@@ -226,6 +233,9 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
         Ok(())
     }
 }
+
+/// The most that one message of the client's adds to what is in flight.
+const AT_ONCE: usize = 2;
 
 fn too_many(field: &'static str, max: usize) -> WireError {
     WireError::TooMany { what: "a conversation", field, max }

@@ -239,7 +239,9 @@ fn names_from_sql_mean_nothing_here() {
 #[test]
 fn a_flood_of_requests_is_bounded() {
     let talk = &mut Talk::default();
-    for _ in 0..limits::PIPELINE {
+    for count in 0..limits::PIPELINE {
+        // Who waits when told to never meets the bound.
+        assert_eq!(talk.must_wait(), count + 2 > limits::PIPELINE);
         client(talk, build::sync).unwrap();
     }
     assert!(client(talk, build::sync).is_err());
