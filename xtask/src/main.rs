@@ -1,6 +1,8 @@
 //! What people do with this repository, one file per task: `cargo xtask --help`.
 
+mod apt;
 mod bench;
+mod conformance;
 mod demo;
 mod ebpf;
 mod setup;
@@ -38,6 +40,8 @@ enum Task {
     },
     /// Measure what Weir costs, beside direct connections and other proxies.
     Bench(bench::Args),
+    /// Run the suites of PostgreSQL and its drivers, direct and through Weir, and compare.
+    Conformance(conformance::Args),
     /// Run the eBPF suites on other kernels, in machines that QEMU emulates.
     Vm(vm::Args),
 }
@@ -50,6 +54,7 @@ fn main() -> anyhow::Result<()> {
         Task::Tidy => tidy::run(),
         Task::Ebpf { check } => ebpf::run(check),
         Task::Bench(args) => bench::run(&args),
+        Task::Conformance(args) => conformance::run(&args),
         Task::Vm(args) => vm::run(&args),
     }
 }

@@ -13,7 +13,7 @@ const DENY_VERSION: &str = "0.20.2";
 /// Arguments of `setup`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only these parts (default: all but proxies, eBPF, deny and vm, which not every test needs).
+    /// Only these parts (default: all but proxies, eBPF, deny, conformance and vm, which not every test needs).
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
 }
@@ -41,6 +41,8 @@ pub enum Part {
     Ebpf,
     /// `cargo deny`.
     Deny,
+    /// What fetches and builds the suites of PostgreSQL and its drivers.
+    Conformance,
     /// QEMU, and what unpacks kernels and makes their first file system.
     Vm,
 }
@@ -96,6 +98,8 @@ fn one(part: Part) -> Result<()> {
         Part::Proxies => apt(&["pgbouncer", "haproxy", "util-linux"]),
         Part::Ebpf => ebpf::run(true),
         Part::Deny => deny(),
+        // pg_config is asked for by the source distribution of psycopg 2.
+        Part::Conformance => apt(&["bzip2", "xz-utils", "perl", "libpq-dev", "python3-dev"]),
         Part::Vm => apt(&MACHINES),
     }
 }
@@ -158,9 +162,13 @@ impl Drop for NoServices {
 }
 
 fn python() -> Result<()> {
-    let wanted = std::fs::read_to_string(shell::root().join("tests/drivers/requirements.txt"))
-        .context("reading tests/drivers/requirements.txt")?;
-    let venv = shell::venv();
+    environment(&shell::root().join("tests/drivers/requirements.txt"), &shell::venv())
+}
+
+/// Makes an environment of Python's with what a file of requirements lists, unless it is there.
+pub fn environment(requirements: &Path, venv: &Path) -> Result<()> {
+    let wanted = std::fs::read_to_string(requirements)
+        .with_context(|| format!("reading {}", requirements.display()))?;
     let stamp = venv.join("requirements.txt");
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
@@ -168,10 +176,10 @@ fn python() -> Result<()> {
     // The system's own Python: agents run as other users, who can't read a home directory's.
     apt(&["python3", "python3-venv"])?;
     let create = ["-m", "venv", "--clear"];
-    shell::quietly(shell::words("/usr/bin/python3", create).arg(&venv))?;
+    shell::quietly(shell::words("/usr/bin/python3", create).arg(venv))?;
     let install = ["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "-r"];
     let mut pip = shell::program(venv.join("bin/python"));
-    shell::quietly(pip.args(install).arg("tests/drivers/requirements.txt"))?;
+    shell::quietly(pip.args(install).arg(requirements))?;
     std::fs::write(stamp, wanted).context("remembering what is installed")
 }
 

@@ -32,7 +32,9 @@ pub struct Stage {
     pub instance: String,
     /// The superuser's password.
     pub password: String,
-    app_password: String,
+    /// The role that Weir logs in as.
+    login: &'static str,
+    login_password: String,
     issuer: String,
     children: Vec<(&'static str, Child)>,
 }
@@ -52,7 +54,8 @@ impl Stage {
             host: host.to_owned(),
             instance: instance.to_owned(),
             password: secret()?,
-            app_password: secret()?,
+            login: "app",
+            login_password: secret()?,
             issuer: String::new(),
             children: Vec::new(),
             dir,
@@ -78,7 +81,7 @@ impl Stage {
         }
         self.start("postgres", &mut server)?;
         self.until("PostgreSQL", |stage| stage.sql("postgres", "select 1").is_ok())?;
-        let role = format!("create role app login password '{}'", self.app_password);
+        let role = format!("create role app login password '{}'", self.login_password);
         self.sql("postgres", &role)?;
         self.sql("postgres", &format!("create database {} owner app", self.database))?;
         self.sql(&self.database, schema).map(drop)
@@ -105,12 +108,18 @@ impl Stage {
     /// Uses another stage's database.
     pub fn shares_database_of(&mut self, other: &Self) {
         self.address = other.address.clone();
-        self.app_password = other.app_password.clone();
+        self.login_password = other.login_password.clone();
     }
 
     /// The password of the role that Weir logs in as, for paths past Weir.
     pub fn login_password(&self) -> &str {
-        &self.app_password
+        &self.login_password
+    }
+
+    /// Has Weir log in as the superuser, from the next start of the gateway on.
+    pub fn logs_in_as_superuser(&mut self) {
+        self.login = SUPERUSER;
+        self.login_password = self.password.clone();
     }
 
     /// A connection string past Weir.
@@ -152,21 +161,21 @@ impl Stage {
     /// Writes the configuration and starts the gateway; `record` holds keys of `[record]`.
     pub fn gateway(&mut self, record: &str, columns: &str) -> Result<()> {
         let dir = self.dir.display();
-        let Self { instance, issuer, host, address, database, .. } = &*self;
+        let Self { instance, issuer, host, address, database, login, .. } = &*self;
         let text = format!(
             "[gateway]\ninstance = \"{instance}\"\nstate_dir = \"{dir}/state\"\n\
              control = \"{dir}/control.sock\"\n\n[record]\ndir = \"{dir}/record\"\n{record}\n\n\
              [[issuer]]\nissuer = \"{issuer}\"\naudience = [\"weir\"]\n\n\
-             [[credential]]\nname = \"orders\"\nuser = \"app\"\n\n\
+             [[credential]]\nname = \"orders\"\nuser = \"{login}\"\n\n\
              [[target]]\nname = \"orders\"\nprotocol = \"postgres\"\nhosts = [\"{host}\"]\n\
              addresses = [\"{address}\"]\nport = 5432\ntls = {{ mode = \"off\" }}\n\
              credential = \"orders\"\nenvironment = \"prod\"\ndatabase = \"{database}\"\n\n{columns}"
         );
         fs::write(self.config(), text)?;
-        let mut seal = self.command(&["credentials", "set", "orders", "--user", "app"]);
+        let mut seal = self.command(&["credentials", "set", "orders", "--user", login]);
         seal.arg("--password-stdin").stdin(Stdio::piped());
         let mut seal = seal.spawn().context("sealing the credential")?;
-        seal.stdin.take().context("its input")?.write_all(self.app_password.as_bytes())?;
+        seal.stdin.take().context("its input")?.write_all(self.login_password.as_bytes())?;
         ensure!(seal.wait()?.success(), "the credential could not be sealed");
         self.spawn_gateway()
     }

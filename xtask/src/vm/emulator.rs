@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::apt::Apt;
+use crate::apt::Apt;
 use crate::shell;
 
 const RELEASE: &str = "bookworm-backports";

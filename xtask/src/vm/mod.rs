@@ -3,7 +3,6 @@
 //! The test programs are those that run here; nothing is copied into an image. Without KVM a machine is
 //! some ten times slower than this one, so CI runs a part (`--smoke`).
 
-mod apt;
 mod emulator;
 mod guest;
 mod initramfs;

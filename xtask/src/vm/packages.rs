@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::apt::Apt;
 use super::kernels::Kernel;
+use crate::apt::Apt;
 use crate::shell;
 
 /// An unpacked kernel.

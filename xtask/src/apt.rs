@@ -28,13 +28,22 @@ fn mirror(release: &str) -> Result<String> {
 }
 
 /// apt with sources, lists and cache of its own.
-pub(super) struct Apt {
+pub(crate) struct Apt {
     folder: PathBuf,
 }
 
 impl Apt {
-    /// Asks Debian for the lists of these releases.
-    pub(super) fn new(releases: &[String], folder: &Path) -> Result<Self> {
+    /// Asks Debian for the lists of packages of these releases.
+    pub(crate) fn new(releases: &[String], folder: &Path) -> Result<Self> {
+        Self::of("deb", releases, folder)
+    }
+
+    /// The same for sources.
+    pub(crate) fn sources(releases: &[String], folder: &Path) -> Result<Self> {
+        Self::of("deb-src", releases, folder)
+    }
+
+    fn of(kind: &str, releases: &[String], folder: &Path) -> Result<Self> {
         ensure!(Path::new(KEYRING).is_file(), "install debian-archive-keyring");
         for sub in ["lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(folder.join(sub))
@@ -42,7 +51,7 @@ impl Apt {
         }
         let line = |release: &String| {
             let mirror = mirror(release)?;
-            Ok(format!("deb [signed-by={KEYRING}] {mirror} {release} main\n"))
+            Ok(format!("{kind} [signed-by={KEYRING}] {mirror} {release} main\n"))
         };
         let lines = releases.iter().map(line).collect::<Result<String>>()?;
         fs::write(folder.join("sources.list"), lines)?;
@@ -70,14 +79,22 @@ impl Apt {
     }
 
     /// What Debian says of a package.
-    pub(super) fn show(&self, package: &str) -> Result<String> {
+    pub(crate) fn show(&self, package: &str) -> Result<String> {
         shell::capture(&mut self.command("apt-cache", &["show", "--no-all-versions", package]))
     }
 
+    /// Fetches the newest source of a package into a folder: the archives, as upstream made them, and
+    /// Debian's own changes.
+    pub(crate) fn source(&self, package: &str, into: &Path) -> Result<()> {
+        fs::create_dir_all(into)?;
+        let fetch = ["source", "--download-only", "--only-source", package];
+        shell::quietly(self.command("apt-get", &fetch).current_dir(into))
+    }
+
     /// Fetches packages and unpacks them into a folder.
-    pub(super) fn unpack(&self, packages: &[&str], into: &Path) -> Result<()> {
+    pub(crate) fn unpack(&self, packages: &[&str], into: &Path) -> Result<()> {
         let archive = self.folder.join("cache/archives");
-        eprintln!("vm: fetching {}", packages.join(" "));
+        eprintln!("fetching {}", packages.join(" "));
         let mut download = self.command("apt-get", &["download"]);
         shell::quietly(download.args(packages).current_dir(&archive))?;
         fs::create_dir_all(into)?;

@@ -1,0 +1,65 @@
+//! Conformance: the suites of PostgreSQL itself and of its drivers run twice, direct and through
+//! Weir with a policy that permits everything. What passes only one way is a deviation, and each that
+//! is accepted stands with its reason in `tests/conformance/deviations.toml`.
+
+mod dump;
+mod place;
+mod report;
+mod source;
+mod suites;
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+
+use crate::setup::{self, Part};
+use crate::shell;
+
+use place::{Place, Via};
+use report::{Deviations, Row};
+use suites::Suite;
+
+/// Arguments of `conformance`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only these suites (default: all).
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Suite>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the task.
+pub fn run(args: &Args) -> Result<()> {
+    setup::install(&[Part::Build, Part::Postgres, Part::Conformance])?;
+    shell::run(shell::cargo().args(["build", "--locked", "--package", "weir"]))?;
+    let accepted = Deviations::read()?;
+    let place = Place::new()?;
+    let mut rows = Vec::new();
+    for suite in suites::all(&args.only) {
+        suite.prepare(&place)?;
+        let mut outcomes = Vec::new();
+        for via in [Via::Direct, Via::Weir] {
+            let begin = Instant::now();
+            eprint!("{suite} {via} ... ");
+            let outcome = suite.run(&place, via)?;
+            let passed = outcome.values().filter(|passed| **passed).count();
+            let seconds = begin.elapsed().as_secs();
+            eprintln!("{passed} of {} in {seconds} s", outcome.len());
+            ensure!(!outcome.is_empty(), "no test ran: see {}", place.log(suite, via).display());
+            outcomes.push(outcome);
+        }
+        if let [direct, weir] = outcomes.as_slice() {
+            rows.push(Row::new(suite, direct, weir, &accepted));
+        }
+    }
+    println!("{}", if args.json { report::json(&rows)? } else { report::text(&rows) });
+    let open: usize = rows.iter().map(Row::open).sum();
+    ensure!(
+        open == 0,
+        "{open} deviations are not accepted; logs are in {}",
+        place.logs().display()
+    );
+    Ok(())
+}

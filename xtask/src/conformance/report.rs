@@ -1,0 +1,119 @@
+//! What passes one way and not the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::shell;
+
+use super::suites::{Outcome, Suite};
+
+/// The deviations that are accepted.
+#[derive(Deserialize)]
+pub(super) struct Deviations {
+    deviation: Vec<Deviation>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deviation {
+    suite: String,
+    test: String,
+    reason: String,
+}
+
+impl Deviations {
+    pub(super) fn read() -> Result<Self> {
+        let path = shell::root().join("tests/conformance/deviations.toml");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("reading {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("reading {}", path.display()))
+    }
+
+    fn of(&self, suite: Suite) -> BTreeMap<&str, &str> {
+        let own = self.deviation.iter().filter(|one| one.suite == suite.to_string());
+        own.map(|one| (one.test.as_str(), one.reason.as_str())).collect()
+    }
+}
+
+/// One suite's result.
+#[derive(Serialize)]
+pub(super) struct Row {
+    suite: String,
+    tests: usize,
+    direct: usize,
+    weir: usize,
+    /// With their reasons.
+    accepted: BTreeMap<String, String>,
+    /// What only passes direct, and nobody accepted.
+    deviates: BTreeSet<String>,
+    /// What is accepted and passes all the same.
+    passes: BTreeSet<String>,
+}
+
+impl Row {
+    pub(super) fn new(suite: Suite, direct: &Outcome, weir: &Outcome, all: &Deviations) -> Self {
+        let accepted = all.of(suite);
+        let passes = |outcome: &Outcome, test: &str| outcome.get(test).is_some_and(|ok| *ok);
+        // A test that fails direct shows nothing, unless it only passes through Weir.
+        let differ: BTreeSet<&String> = direct
+            .keys()
+            .chain(weir.keys())
+            .filter(|test| passes(direct, test) && !passes(weir, test))
+            .collect();
+        let known = |test: &str| accepted.get(test).map(|reason| (*reason).to_owned());
+        Self {
+            suite: suite.to_string(),
+            tests: direct.len(),
+            direct: direct.values().filter(|ok| **ok).count(),
+            weir: weir.values().filter(|ok| **ok).count(),
+            accepted: differ
+                .iter()
+                .filter_map(|test| Some(((*test).clone(), known(test)?)))
+                .collect(),
+            deviates: differ
+                .iter()
+                .filter(|test| known(test).is_none())
+                .map(|test| (*test).clone())
+                .collect(),
+            passes: accepted
+                .keys()
+                .filter(|test| passes(weir, test))
+                .map(|test| (*test).to_owned())
+                .collect(),
+        }
+    }
+
+    /// How much of it nobody accepted.
+    pub(super) fn open(&self) -> usize {
+        self.deviates.len() + self.passes.len()
+    }
+}
+
+pub(super) fn json(rows: &[Row]) -> Result<String> {
+    serde_json::to_string_pretty(rows).context("writing JSON")
+}
+
+pub(super) fn text(rows: &[Row]) -> String {
+    let mut text = String::from("suite            tests  direct    weir  accepted  open\n");
+    for row in rows {
+        let Row { suite, tests, direct, weir, accepted, .. } = row;
+        let (accepted, open) = (accepted.len(), row.open());
+        text.push_str(&format!(
+            "{suite:<15} {tests:>6}  {direct:>6}  {weir:>6}  {accepted:>8}  {open:>4}\n"
+        ));
+    }
+    for row in rows {
+        for (test, reason) in &row.accepted {
+            text.push_str(&format!("\naccepted: {} {test}: {reason}", row.suite));
+        }
+        for test in &row.deviates {
+            text.push_str(&format!("\nDEVIATES: {} {test}", row.suite));
+        }
+        for test in &row.passes {
+            text.push_str(&format!("\nPASSES, so it is no deviation: {} {test}", row.suite));
+        }
+    }
+    text
+}
