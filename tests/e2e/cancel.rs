@@ -91,3 +91,17 @@ fn the_backend_has_the_number_that_the_client_was_told() {
     );
     assert_eq!(said.ok().out, "True\n[True]");
 }
+
+#[test]
+fn a_cancel_request_that_is_done_hits_nothing_later() {
+    let gateway = Gateway::start(&Setup::default());
+    let said = gateway.agent().python(
+        "import psycopg, sys\n\
+         c = psycopg.connect(host=sys.argv[1], autocommit=True)\n\
+         for i in range(200):\n\
+         \x20 c.cancel()\n\
+         \x20 assert c.execute('select %s::int', (i,)).fetchone() == (i,)\n\
+         print('undisturbed')",
+    );
+    assert_eq!(said.ok().out, "undisturbed");
+}

@@ -41,8 +41,9 @@ use startup::{Begun, Start};
 /// Serves a PostgreSQL client.
 pub async fn serve(flow: &Flow, config: &TargetConfig, client: Metered) -> Closing {
     match startup::begin(flow, Some(config), client).await {
-        Ok(Begun::Cancel { pid, key }) => {
+        Ok(Begun::Cancel { client, pid, key }) => {
             let sent = flow.services.cancels.cancel(flow.session.id, pid, &key).await;
+            drop(client);
             Closing::because(if sent { "cancel request" } else { "cancel request for nobody" })
         }
         Ok(Begun::Start(stream, buffer, start)) => {

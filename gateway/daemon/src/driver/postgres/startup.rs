@@ -41,8 +41,11 @@ const NO_APPLICATION_PROTOCOL: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 120];
 pub enum Begun {
     /// It wants to talk.
     Start(Stream, Buffer, Start),
-    /// It wants another connection's statement cancelled.
+    /// It wants another connection's statement cancelled, and knows that it is when this connection
+    /// ends.
     Cancel {
+        /// Its connection.
+        client: Stream,
         /// The number that it was given.
         pid: u32,
         /// The key that it was given.
@@ -90,7 +93,9 @@ async fn begin_within(
     loop {
         let packet = read_packet(&mut stream, &mut buffer).await?;
         match startup::parse(&packet).map_err(|error| error.to_string())? {
-            Startup::Cancel { pid, key } => return Ok(Begun::Cancel { pid, key: key.to_vec() }),
+            Startup::Cancel { pid, key } => {
+                return Ok(Begun::Cancel { client: stream, pid, key: key.to_vec() });
+            }
             Startup::GssEnc if !gss_refused => {
                 gss_refused = true;
                 stream.write(b"N").await.map_err(|error| error.to_string())?;
