@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::shell;
 use crate::stage::{self, Stage};
@@ -59,12 +59,13 @@ impl Place {
 
     /// A program that reaches the server by libpq's variables.
     pub(super) fn command(&self, via: Via, words: &[&str]) -> Command {
-        let bounded = [&["timeout", "--kill-after=10s", PATIENCE], words].concat();
+        let bounds = ["--kill-after=10s", PATIENCE];
         let mut command = match via {
-            Via::Direct => shell::words(bounded[0], bounded.iter().skip(1).copied()),
+            Via::Direct => shell::words("timeout", bounds),
             // A short name: it stands in application_name, of which the server keeps 63 bytes.
-            Via::Weir => self.stage.agent(&self.token, "pg", &bounded),
+            Via::Weir => self.stage.agent(&self.token, "pg", &["timeout", bounds[0], bounds[1]]),
         };
+        command.args(words);
         let variables = [
             ("PGHOST", self.host(via)),
             ("PGPORT", "5432"),
@@ -86,13 +87,19 @@ impl Place {
         }
     }
 
-    /// An empty folder of a run's own, which the server may write to.
+    /// An empty folder of a run's own.
     pub(super) fn empty(&self, name: &str) -> Result<PathBuf> {
         let folder = self.folder.join(name);
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
         open(&folder)?;
+        Ok(folder)
+    }
+
+    /// The same, for output that the server writes as well. Nothing in it is ever run.
+    pub(super) fn shared(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.empty(name)?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))?;
         Ok(folder)
     }
@@ -124,8 +131,13 @@ impl Place {
     }
 }
 
+/// Makes a folder that others may read. One that somebody else made is refused: what is built there is
+/// run as root.
 fn open(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    let found = fs::symlink_metadata(folder)?;
+    let own = found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw();
+    ensure!(own, "{} is somebody else's: remove it", folder.display());
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
     Ok(())
 }
