@@ -5,6 +5,7 @@ mod bench;
 mod conformance;
 mod demo;
 mod ebpf;
+mod pgtree;
 mod setup;
 mod shell;
 mod stage;
@@ -38,6 +39,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Write where the nodes of PostgreSQL's parser have their fields.
+    Pgtree {
+        /// Compare with the committed file instead of replacing it.
+        #[arg(long)]
+        check: bool,
+    },
     /// Measure what Weir costs, beside direct connections and other proxies.
     Bench(bench::Args),
     /// Run the suites of PostgreSQL and its drivers, direct and through Weir, and compare.
@@ -53,6 +60,7 @@ fn main() -> anyhow::Result<()> {
         Task::Test(args) => test::run(&args),
         Task::Tidy => tidy::run(),
         Task::Ebpf { check } => ebpf::run(check),
+        Task::Pgtree { check } => pgtree::run(check),
         Task::Bench(args) => bench::run(&args),
         Task::Conformance(args) => conformance::run(&args),
         Task::Vm(args) => vm::run(&args),

@@ -13,7 +13,8 @@ pub struct Facts {
     pub operation: Arc<Operation>,
     /// How many statements it has.
     pub statements: u32,
-    /// PostgreSQL's fingerprint of the whole text: it ignores literals and schema names.
+    /// libpg_query's fingerprint of the whole text: it ignores literals, schema names and the
+    /// digits in relations' names.
     pub fingerprint: Option<i64>,
     /// Whether a column catalogue may be stale afterwards.
     pub changes_schema: bool,

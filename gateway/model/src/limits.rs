@@ -6,8 +6,10 @@ pub const MESSAGE_BYTES: usize = 64 << 20;
 pub const STARTUP_BYTES: usize = 10_000;
 /// A SQL text that is parsed; a longer one is `unknown`.
 pub const SQL_BYTES: usize = 256 << 10;
-/// Nesting of a SQL text's tree that is walked; a deeper one is `unknown`.
+/// Brackets that a SQL text may nest; a deeper one is `unknown`.
 pub const SQL_DEPTH: usize = 512;
+/// Nodes that a SQL text's tree may nest; a deeper one is `unknown`.
+pub const SQL_TREE_DEPTH: usize = 120;
 /// What large messages that are not whole yet may take beyond their flows' buffers, in all sessions.
 pub const LARGE_BYTES: usize = 1 << 30;
 /// The same of one session.

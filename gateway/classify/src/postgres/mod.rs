@@ -25,23 +25,19 @@ mod walk;
 mod write;
 
 pub use inference::Comparison;
-use pg_query::FingerprintOptions;
 use weir_model::{Effect, Flag, Operation};
+use weir_pgtree::Tree;
 
 use crate::Facts;
 use walk::Walk;
 
 /// What a text does; unknown where the grammar does not accept it.
 pub(crate) fn classify(text: &str) -> Facts {
-    let Ok(parsed) = pg_query::parse(text, 0) else {
+    let Ok(Tree { statements, fingerprint }) = weir_pgtree::parse(text) else {
         return Facts::unknown("sql");
     };
-    let fingerprint = pg_query::fingerprint(text, 0, FingerprintOptions::FULL_RELNAME)
-        .ok()
-        .map(|f| f.value.cast_signed());
-    let statements = &parsed.protobuf.stmts;
     let mut walk = Walk::default();
-    for statement in statements {
+    for statement in &statements {
         match names::inside(&statement.stmt) {
             Some(node) => walk.top(node),
             None => walk.unplaced(),
@@ -50,7 +46,7 @@ pub(crate) fn classify(text: &str) -> Facts {
     if statements.len() > 1 {
         walk.flag(Flag::Multi);
     }
-    facts(walk, statements.len(), fingerprint)
+    facts(walk, statements.len(), Some(fingerprint))
 }
 
 fn facts(walk: Walk, statements: usize, fingerprint: Option<i64>) -> Facts {

@@ -47,6 +47,36 @@ fn deep_nesting_is_unknown_and_does_not_overflow_the_stack() {
     }
 }
 
+/// The bound leaves room enough for the deepest tree that it admits, of whatever it is made.
+#[test]
+fn what_nests_as_deep_as_it_may_fits_the_stack() {
+    let mut understood = 0;
+    for n in (10..180).step_by(3) {
+        let chains = [
+            format!("SELECT {}1{}", "ARRAY[".repeat(n), "]".repeat(n)),
+            format!("SELECT 1{}", " + a".repeat(n)),
+            format!("SELECT {}true", "NOT ".repeat(n)),
+            format!("SELECT a{}", "::int".repeat(n)),
+            format!("SELECT {}1{}", "CASE WHEN true THEN ".repeat(n), " END".repeat(n)),
+            format!("SELECT 1{}", " UNION SELECT a FROM t WHERE a = b".repeat(n)),
+            format!("SELECT * FROM a{}", " NATURAL JOIN a".repeat(n)),
+            format!("SELECT {}1{}", "(SELECT ".repeat(n), ")".repeat(n)),
+            format!("SELECT {}1{}", "lower((SELECT a FROM t WHERE b = ".repeat(n), "))".repeat(n)),
+            format!("{}SELECT 1{}", "SELECT * FROM (".repeat(n), ") x".repeat(n)),
+            format!("{}SELECT 1{}", "WITH a AS (".repeat(n), ") SELECT 1".repeat(n)),
+            format!(
+                "SELECT a FROM t WHERE {}1 = 1{}",
+                "(a = 1 AND (b = 2 OR ".repeat(n),
+                "))".repeat(n)
+            ),
+        ];
+        for sql in chains {
+            understood += usize::from(on_small_stack(sql) == Effect::Read);
+        }
+    }
+    assert!(understood > 150, "{understood}");
+}
+
 #[test]
 fn what_is_longer_than_the_bound_is_unknown() {
     let long = format!("SELECT '{}'", "x".repeat(weir_model::limits::SQL_BYTES));
