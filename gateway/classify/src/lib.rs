@@ -11,7 +11,7 @@ mod postgres;
 
 pub use facts::{Facts, join};
 pub use guard::SqlState;
-pub use postgres::Comparison;
+pub use postgres::{Before, BeforeImage, Comparison};
 
 use weir_model::{Dialect, Effect, Operation, Resource, ResourceKind, Statement};
 
@@ -52,6 +52,20 @@ pub fn classify_sql(dialect: Dialect, text: &[u8], state: &SqlState) -> Facts {
         Dialect::Generic => generic::classify(text),
     });
     parsed.unwrap_or_else(|_| Facts::unknown("sql"))
+}
+
+/// What a SQL text changes of the rows that are there, as queries to be run before it. Rows that
+/// triggers, rules and foreign keys change beside it are not in it.
+pub fn before_image(dialect: Dialect, text: &[u8], state: &SqlState) -> BeforeImage {
+    let operation = classify_sql(dialect, text, state).operation;
+    let readable = guard::readable(text, state);
+    match (dialect, readable) {
+        (Dialect::Postgres, Some(text)) => {
+            let found = std::panic::catch_unwind(|| postgres::before_image(text, &operation));
+            found.unwrap_or(BeforeImage::Unknown)
+        }
+        _ => BeforeImage::Unknown,
+    }
 }
 
 #[cfg(test)]

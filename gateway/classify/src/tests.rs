@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // tests read files and measure
 
+mod before;
 mod corpus;
 mod depth;
 mod random;

@@ -1,6 +1,7 @@
 //! PostgreSQL: libpg_query parses, `Walk` says what it means.
 
 mod admin;
+mod before;
 mod carrier;
 mod condition;
 mod expression;
@@ -24,6 +25,8 @@ mod settings;
 mod walk;
 mod write;
 
+pub(crate) use before::before_image;
+pub use before::{Before, BeforeImage};
 pub use inference::Comparison;
 use weir_model::{Effect, Flag, Operation};
 use weir_pgtree::Tree;
