@@ -13,7 +13,7 @@ const DENY_VERSION: &str = "0.20.2";
 /// Arguments of `setup`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only these parts (default: all but proxies, eBPF, deny, conformance and vm, which not every test needs).
+    /// Only these parts (default: all but proxies, profile, eBPF, deny, conformance and vm, which not every test needs).
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
 }
@@ -37,6 +37,8 @@ pub enum Part {
     Tools,
     /// The proxies that the benchmark compares with.
     Proxies,
+    /// What samples a process and draws flame graphs.
+    Profile,
     /// The compiler and linker for eBPF, and a build of the object.
     Ebpf,
     /// `cargo deny`.
@@ -96,6 +98,7 @@ fn one(part: Part) -> Result<()> {
         Part::Java => java(),
         Part::Tools => apt(&["ca-certificates", "curl", "gdb", "git", "strace", "tmux"]),
         Part::Proxies => apt(&["pgbouncer", "haproxy", "util-linux"]),
+        Part::Profile => apt(&["libdevel-nytprof-perl", "linux-perf", "util-linux"]),
         Part::Ebpf => ebpf::run(true),
         Part::Deny => deny(),
         // pg_config is asked for by the source distribution of psycopg 2.

@@ -3,6 +3,8 @@
 //! Latency is measured with everything on one CPU, because wake-ups of idle virtual CPUs swamp the
 //! rest; the paths are interleaved in rounds, and medians over the rounds are reported.
 
+mod profile;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,9 @@ pub struct Args {
     /// One short round of each, to see that it works.
     #[arg(long)]
     quick: bool,
+    /// Instead: where the gateway's time goes, with prepared statements and with texts of their own.
+    #[arg(long, conflicts_with = "quick")]
+    profile: bool,
     /// Where the results go (default: docs/bench).
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -46,6 +51,12 @@ pub fn run(args: &Args) -> Result<()> {
     shell::run(shell::cargo().args(["build", "--release", "--package", "weir"]))?;
     let weir = shell::build_dir().join("release/weir");
     let bench = Bench::new(&weir)?;
+    let out = args.out.clone().unwrap_or_else(|| shell::root().join("docs/bench"));
+    fs::create_dir_all(&out)?;
+    if args.profile {
+        setup::install(&[Part::Profile])?;
+        return profile::run(&bench, &out);
+    }
     let (rounds, seconds) = if args.quick { (1, 2) } else { (5, 5) };
     // First, so that "before" is a gateway that has served nothing.
     let memory = bench.large_result(if args.quick { 64 } else { 1024 })?;
@@ -62,9 +73,7 @@ pub fn run(args: &Args) -> Result<()> {
     eprintln!();
     let report = report(&samples, &memory, rounds, seconds)?;
     println!("{report}");
-    let dir = args.out.clone().unwrap_or_else(|| shell::root().join("docs/bench"));
-    fs::create_dir_all(&dir)?;
-    let path = dir.join("results.md");
+    let path = out.join("results.md");
     fs::write(&path, report).with_context(|| format!("writing {}", path.display()))
 }
 
