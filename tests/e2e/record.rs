@@ -28,6 +28,28 @@ fn the_views_tell_who_did_what() {
     }
 }
 
+/// A text that differs from another in nothing but integers is not read again: it is recorded, decided
+/// and masked by itself all the same.
+#[test]
+fn statements_that_differ_in_a_number_are_each_their_own() {
+    let gateway = Gateway::start(&Setup::default());
+    let texts: Vec<String> = (1..=20)
+        .map(|n| format!("select id, email from customers where id = {n} limit {}", n % 2))
+        .chain((1..=3).map(|n| format!("select email from customers where id = {n} order by {n}")))
+        .collect();
+    let said = gateway.agent().psql_script(&texts.join(";\n"));
+    assert!(!said.out.contains("customer"), "{said:#?}");
+    let ids: Vec<&str> = said.out.lines().filter_map(|line| line.split('|').next()).collect();
+    let odd: Vec<String> = (1..=20).step_by(2).map(|n| n.to_string()).collect();
+    assert_eq!(&ids[..10], odd, "{said:#?}");
+    assert_eq!(said.err.matches("ORDER BY position").count(), 2, "{said:#?}");
+    let rows = gateway.duckdb("select statement, verdict, masked from exchanges order by asked_at");
+    let told: Vec<&str> = rows.iter().filter_map(|row| row["statement"].as_str()).collect();
+    let sent: Vec<&str> = texts.iter().map(String::as_str).collect();
+    assert_eq!(told.iter().map(|text| text.trim_end_matches(';')).collect::<Vec<_>>(), sent);
+    assert!(rows.iter().all(|row| row["verdict"] == "allow"), "{rows:#?}");
+}
+
 #[test]
 fn weirs_own_commands_show_the_same_sealed_or_not() {
     let gateway = Gateway::start(&Setup::default());

@@ -7,7 +7,7 @@ use crate::postgres::Comparison;
 use weir_model::{Effect, Operation, Resource, ResourceKind};
 
 /// What is known of a whole message.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
     /// What it does; of several statements the worst effect wins.
     pub operation: Arc<Operation>,
@@ -31,6 +31,8 @@ pub struct Facts {
     /// Which columns conditions, orders and limits compare with each other: of a hidden one among
     /// others, more may be told than its masked value hides.
     pub compares: BTreeSet<Comparison>,
+    /// Where integers begin, in bytes, whose value none of this depends on: see [`crate::skeleton`].
+    pub free: Vec<usize>,
     /// Whether `computed` belongs to a cursor or prepared statement that is defined here.
     pub defines: bool,
     /// Whether it returns what was defined earlier (`FETCH`, `EXECUTE`).
@@ -72,6 +74,7 @@ impl Facts {
             computed: BTreeSet::new(),
             dotted: BTreeSet::new(),
             compares: BTreeSet::new(),
+            free: Vec::new(),
             defines: false,
             deferred: false,
             stores: false,

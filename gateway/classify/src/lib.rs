@@ -8,10 +8,12 @@ mod facts;
 mod generic;
 mod guard;
 mod postgres;
+mod skeleton;
 
 pub use facts::{Facts, join};
 pub use guard::SqlState;
 pub use postgres::{Before, BeforeImage, Comparison};
+pub use skeleton::{Skeleton, skeleton};
 
 use weir_model::{Dialect, Effect, Operation, Resource, ResourceKind, Statement};
 

@@ -6,6 +6,7 @@ mod before;
 mod corpus;
 mod depth;
 mod random;
+mod skeleton;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

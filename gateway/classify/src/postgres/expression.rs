@@ -49,6 +49,7 @@ impl Walk {
             N::SubLink(link) => self.sublink(link, to),
             N::AExpr(e) => {
                 self.operator(&e.name);
+                self.compared_integer(e);
                 self.maybe(&e.lexpr, to);
                 self.maybe(&e.rexpr, to);
             }

@@ -8,6 +8,7 @@ mod expression;
 mod filter;
 mod functions;
 mod inference;
+mod integer;
 mod json;
 mod label;
 mod lineage;
@@ -55,6 +56,9 @@ pub(crate) fn classify(text: &str) -> Facts {
 fn facts(walk: Walk, statements: usize, fingerprint: Option<i64>) -> Facts {
     let rest = walk.effect;
     let effect = if walk.executes.is_empty() { rest } else { Effect::Unknown };
+    let plain = effect == Effect::Read && walk.prepares.is_empty() && !walk.deferred;
+    let mut free = if plain { walk.free } else { Vec::new() };
+    free.sort_unstable();
     let compares = walk.inference.finish(walk.lineage.renames());
     let (computed, dotted) = walk.lineage.finish();
     Facts {
@@ -73,6 +77,7 @@ fn facts(walk: Walk, statements: usize, fingerprint: Option<i64>) -> Facts {
         computed,
         dotted,
         compares,
+        free,
         defines: walk.defines,
         deferred: walk.deferred,
         stores: walk.stores,

@@ -28,6 +28,8 @@ pub(super) struct Walk {
     pub(super) stores: bool,
     /// Columns and sublinks read so far: what changed it was not made of constants alone.
     pub(super) columns_seen: usize,
+    /// Where integers begin whose value means nothing.
+    pub(super) free: Vec<usize>,
     pub(super) prepares: Vec<(String, Arc<Operation>)>,
     pub(super) executes: Vec<String>,
     pub(super) deallocates: Vec<Option<String>>,
@@ -50,6 +52,7 @@ impl Default for Walk {
             deferred: false,
             stores: false,
             columns_seen: 0,
+            free: Vec::new(),
             prepares: Vec::new(),
             executes: Vec::new(),
             deallocates: Vec::new(),

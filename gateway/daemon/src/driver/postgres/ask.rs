@@ -10,6 +10,7 @@ use weir_model::entry::{self, Asked, Kept, Request};
 use weir_model::{Decision, Dialect, Entry, Operation, Refusal, Statement, Verdict, limits};
 use weir_policy::{Action, Ask};
 
+use super::alike::{self, Alike};
 use super::hold::{self, Held};
 use super::lane::{Exchange, Judged, Lane, LexerState};
 use crate::flow::services::{Live, count_asked, now_us};
@@ -18,6 +19,7 @@ use crate::flow::services::{Live, count_asked, now_us};
 #[derive(Default)]
 pub struct Cache {
     judged: HashMap<Arc<[u8]>, Rc<Judged>>,
+    alike: Alike,
     /// What policy says depends on nothing else of a statement than what it means.
     decided: HashMap<Arc<Operation>, Arc<Decision>>,
     state: Option<LexerState>,
@@ -49,6 +51,7 @@ impl Lane {
     pub fn judge(&self, text: &[u8]) -> Rc<Judged> {
         let live = self.live();
         let (state, policy) = (self.state.get(), live.policy.hash());
+        let skeleton;
         {
             let mut cache = self.judged.borrow_mut();
             if cache.state != Some(state) || cache.policy.as_ref() != Some(policy) {
@@ -57,6 +60,11 @@ impl Lane {
             }
             if let Some(found) = cache.judged.get(text) {
                 return found.clone();
+            }
+            skeleton = alike::of(text);
+            let found = skeleton.as_ref().and_then(|skeleton| cache.alike.find(text, skeleton));
+            if let Some(found) = found {
+                return Rc::new(found.of_text(text.into()));
             }
         }
         let bytes: Arc<[u8]> = text.into();
@@ -69,6 +77,9 @@ impl Lane {
             let mut cache = self.judged.borrow_mut();
             if cache.judged.len() >= CACHED {
                 cache.judged.clear();
+            }
+            if let Some(skeleton) = skeleton {
+                cache.alike.keep(&judged, skeleton);
             }
             cache.judged.insert(bytes, judged.clone());
         }
@@ -86,7 +97,7 @@ impl Lane {
         let prepared = self.sql_prepared.borrow();
         let operation = facts.resolve(&|name| prepared.get(name).cloned().flatten());
         let decision = self.decision(live, &operation);
-        Judged::new(bytes, facts, operation, decision)
+        Judged::new(bytes, Rc::new(facts), operation, decision)
     }
 
     pub(super) fn decision(&self, live: &Live, operation: &Arc<Operation>) -> Arc<Decision> {

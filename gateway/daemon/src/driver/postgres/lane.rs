@@ -26,7 +26,7 @@ pub struct Judged {
     /// Its exact bytes.
     pub bytes: Arc<[u8]>,
     /// What the classifier found.
-    pub facts: Facts,
+    pub facts: Rc<Facts>,
     /// What it means, prepared statements resolved.
     pub operation: Arc<Operation>,
     /// What policy says.
@@ -34,14 +34,14 @@ pub struct Judged {
     /// All of this for the record.
     pub recorded: Arc<entry::Judged>,
     /// The shape of its result, as it was last.
-    pub shape: RefCell<Option<super::shape::Known>>,
+    pub shape: Rc<RefCell<Option<super::shape::Known>>>,
 }
 
 impl Judged {
     /// Puts together what was found of a statement.
     pub fn new(
         bytes: Arc<[u8]>,
-        facts: Facts,
+        facts: Rc<Facts>,
         operation: Arc<Operation>,
         decision: Arc<Decision>,
     ) -> Self {
@@ -52,7 +52,14 @@ impl Judged {
             decision: decision.clone(),
             kept: entry::Kept::default(),
         });
-        Self { bytes, facts, operation, decision, recorded, shape: RefCell::default() }
+        Self { bytes, facts, operation, decision, recorded, shape: Rc::default() }
+    }
+
+    /// The same of another text that means the same; its result has the same shape.
+    pub fn of_text(&self, bytes: Arc<[u8]>) -> Self {
+        let (facts, operation) = (self.facts.clone(), self.operation.clone());
+        let judged = Self::new(bytes, facts, operation, self.decision.clone());
+        Self { shape: self.shape.clone(), ..judged }
     }
 }
 

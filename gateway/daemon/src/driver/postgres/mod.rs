@@ -1,5 +1,6 @@
 //! PostgreSQL: start-up and log-in, then two directions that share one conversation.
 
+pub mod alike;
 pub mod answer;
 pub mod ask;
 pub mod cancel;
