@@ -58,7 +58,7 @@ fn sample(bench: &Bench, mode: &str) -> Result<(BTreeMap<String, u64>, f64)> {
     let data = bench.process.dir.join("perf.data").display().to_string();
     let mut perf = perf(gateway, &data)?;
     let before = cpu_seconds(gateway)?;
-    let sample = bench.pgbench("weir process", mode, 1, SECONDS)?;
+    let sample = super::short::pgbench(bench, "weir process", mode, 1, SECONDS)?;
     let cpu = cpu_seconds(gateway)? - before;
     // It writes what it has and ends.
     kill(Pid::from_raw(perf.id().cast_signed()), Signal::SIGINT).context("stopping perf")?;
