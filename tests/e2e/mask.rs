@@ -79,6 +79,56 @@ fn tokens_keep_joins_and_comparisons() {
 }
 
 #[test]
+fn a_policy_may_ask_for_coarser_values_or_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = folder.path().join("policy.cedar");
+    let masks = ["generalise", "null"].map(|mask| {
+        format!(
+            "@id(\"test.{mask}\") @mask(\"{mask}\")\n\
+             forbid (principal, action == Weir::Action::\"column.clear\", resource)\n\
+             when {{ resource.classes.contains(\"{mask}\") }};\n"
+        )
+    });
+    let text = format!("{}\n{}", include_str!("../../policies/default.cedar"), masks.concat());
+    std::fs::write(&policy, text).expect("a policy");
+    let column = |columns: &str, class: &str| {
+        format!(
+            "[[column]]\ntarget = \"orders\"\ntable = \"public.people\"\n\
+             columns = [{columns}]\nclasses = [\"{class}\"]\n"
+        )
+    };
+    let extra = format!(
+        "[policy]\nfiles = [\"{}\"]\n{}{}",
+        policy.display(),
+        column("\"mail\", \"born\", \"seen\", \"pay\", \"ip\", \"tags\"", "generalise"),
+        column("\"iban\", \"pin\"", "null"),
+    );
+    let gateway = Gateway::start(&Setup { extra, ..Setup::default() });
+    gateway.postgres.direct(
+        "create table people (id int, mail text, born date, seen timestamptz, pay numeric(10,2), ip inet,\
+         tags text[], iban text not null, pin int not null);\
+         insert into people values (1, 'alice@example.org', '1987-05-23', '2024-02-29 12:00:00+00', 52300.75,\
+         '192.0.2.77', '{+4930901820123,x}', 'DE89370400440532013000', 1234); alter table people owner to app",
+    );
+    let said = gateway.agent().psql("select * from people").ok().out;
+    assert_eq!(
+        said,
+        "1|*@example.org|1987-05-01|2024-02-01 00:00:00+00|50000.00|192.0.2.0/24|\
+         {\"+49***********\",\"[redacted]\"}||"
+    );
+    let said = gateway.agent().python(
+        "import psycopg, sys\n\
+         with psycopg.connect(host=sys.argv[1]) as c:\n\
+         \x20 print(*c.execute('select born, seen, pay, ip, tags, iban, pin from people', binary=True).fetchone(), sep='|')",
+    );
+    assert_eq!(
+        said.ok().out,
+        "1987-05-01|2024-02-01 00:00:00+00:00|50000.00|192.0.2.0/24|\
+         ['+49***********', '[redacted]']|None|None"
+    );
+}
+
+#[test]
 fn what_is_not_sensitive_comes_as_it_is() {
     let gateway = start();
     let sql = "select id, name, balance from customers where id = 7";

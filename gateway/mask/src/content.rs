@@ -17,6 +17,13 @@ pub(crate) struct Hidden {
     whole: bool,
 }
 
+impl Hidden {
+    /// Whether the cell that it stands in has to become NULL.
+    pub(crate) fn is_null(&self) -> bool {
+        self.transform == Transform::Null
+    }
+}
+
 impl Masker {
     /// What has to be hidden in a text, in order and without overlap.
     pub(crate) fn hidden(&self, rules: &ContentRules, text: &str) -> Vec<Hidden> {

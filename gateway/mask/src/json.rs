@@ -1,6 +1,7 @@
 //! Hides findings inside the strings and numbers of a JSON text, which stays valid.
 
 use crate::Masker;
+use crate::content::Hidden;
 use crate::detector::aws_key::REACH;
 use crate::detector::{is_word, run};
 use crate::plan::{ContentRules, Counts};
@@ -12,6 +13,8 @@ pub(crate) enum Rewritten {
     Unchanged,
     /// Something was hidden.
     Replaced(String),
+    /// It has to become NULL for what was found.
+    Null,
     /// It isn't JSON.
     Broken,
 }
@@ -25,7 +28,7 @@ impl Masker {
         counts: &mut Counts,
     ) -> Rewritten {
         let bytes = text.as_bytes();
-        let mut walk = Walk { masker: self, rules, counts, context: String::new() };
+        let mut walk = Walk { masker: self, rules, counts, context: String::new(), null: false };
         let mut out = String::with_capacity(text.len() + 64);
         let mut changed = false;
         let mut at = 0;
@@ -52,7 +55,11 @@ impl Masker {
             out.push_str(replaced.as_deref().unwrap_or(token));
             at = end;
         }
-        if changed { Rewritten::Replaced(out) } else { Rewritten::Unchanged }
+        match changed {
+            true if walk.null => Rewritten::Null,
+            true => Rewritten::Replaced(out),
+            false => Rewritten::Unchanged,
+        }
     }
 }
 
@@ -62,6 +69,8 @@ struct Walk<'a> {
     counts: &'a mut Counts,
     /// The strings before, for findings that a keyword in another string announces.
     context: String,
+    /// Whether some finding makes the whole of it NULL.
+    null: bool,
 }
 
 impl Walk<'_> {
@@ -73,6 +82,7 @@ impl Walk<'_> {
             None
         } else {
             let spans = self.masker.hidden(self.rules, &scanned);
+            self.null |= spans.iter().any(|span| span.end > floor && span.is_null());
             self.masker.hide(&scanned, floor, &spans, self.counts)
         };
         let mut from = scanned.len().saturating_sub(REACH - 1);
@@ -87,7 +97,9 @@ impl Walk<'_> {
     }
 
     fn number(&mut self, token: &str) -> Option<String> {
-        let found = self.masker.rewrite(self.rules, token, self.counts)?;
+        let spans = self.masker.hidden(self.rules, token);
+        self.null |= spans.iter().any(Hidden::is_null);
+        let found = self.masker.hide(token, 0, &spans, self.counts)?;
         // A pseudonym of digits is a number; whatever else stands for it is none.
         let number = found.bytes().all(|b| b.is_ascii_digit()) && !found.starts_with('0');
         Some(if number { found } else { "0".to_owned() })

@@ -7,6 +7,7 @@
 mod content;
 mod detector;
 mod eight;
+mod generalise;
 mod json;
 mod key;
 mod plan;

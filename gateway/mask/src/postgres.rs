@@ -9,8 +9,10 @@ mod number;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use address::network;
 use weir_model::Transform;
 
+use crate::content::Hidden;
 use crate::detector::DETECTORS;
 use crate::json::{self, Rewritten};
 use crate::plan::{ContentRules, Counts};
@@ -146,12 +148,26 @@ impl Kind {
     }
 }
 
-/// Whether what stands for a value depends on the value. Types other than text know no parts and no
-/// hex: there `partial` hides all, and `hash` is a pseudonym too.
-pub(crate) fn is_keyed(transform: Transform) -> bool {
-    match transform {
-        Transform::Token | Transform::Hash => true,
-        Transform::Partial | Transform::Redact => false,
+/// What stands for a value of a type other than text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// A constant.
+    Constant,
+    /// A pseudonym.
+    Keyed,
+    /// A coarser value.
+    Coarse,
+}
+
+impl Manner {
+    /// Types other than text know no parts and no hex: there `partial` hides all, and `hash` is a
+    /// pseudonym too.
+    pub(crate) fn of(transform: Transform) -> Self {
+        match transform {
+            Transform::Token | Transform::Hash => Self::Keyed,
+            Transform::Generalise => Self::Coarse,
+            Transform::Partial | Transform::Redact | Transform::Null => Self::Constant,
+        }
     }
 }
 
@@ -171,7 +187,7 @@ impl Hand<'_> {
         value: &[u8],
         out: &mut Vec<u8>,
     ) -> Outcome {
-        if format != TEXT && format != BINARY {
+        if transform == Transform::Null || (format != TEXT && format != BINARY) {
             return Outcome::Null;
         }
         let key = &self.masker.0.key;
@@ -230,6 +246,7 @@ impl Hand<'_> {
         match (std::str::from_utf8(value), transform) {
             (Ok(value), _) => key.whole(transform, value, &mut text),
             (Err(_), Transform::Redact | Transform::Partial) => text.push_str(REDACTED),
+            (Err(_), Transform::Generalise | Transform::Null) => text.push_str(REDACTED),
             (Err(_), Transform::Token) => text = key.opaque(value),
             (Err(_), Transform::Hash) => text = key.hash(value),
         }
@@ -248,6 +265,7 @@ impl Hand<'_> {
                 json::quote(&shown)
             }
             (None, Transform::Redact | Transform::Partial) => json::redacted(),
+            (None, Transform::Generalise | Transform::Null) => json::redacted(),
             (None, Transform::Token) => json::quote(&key.opaque(value)),
             (None, Transform::Hash) => json::quote(&key.hash(value)),
         };
@@ -307,13 +325,17 @@ impl Hand<'_> {
 
     fn content_text(&self, value: &[u8], out: &mut Vec<u8>, counts: &mut Counts) -> Outcome {
         match std::str::from_utf8(value) {
-            Ok(text) => match self.masker.rewrite(self.rules, text, counts) {
-                Some(text) => {
-                    out.extend_from_slice(text.as_bytes());
-                    Outcome::Replaced
+            Ok(text) => {
+                let spans = self.masker.hidden(self.rules, text);
+                match self.masker.hide(text, 0, &spans, counts) {
+                    Some(_) if spans.iter().any(Hidden::is_null) => Outcome::Null,
+                    Some(text) => {
+                        out.extend_from_slice(text.as_bytes());
+                        Outcome::Replaced
+                    }
+                    None => Outcome::Unchanged,
                 }
-                None => Outcome::Unchanged,
-            },
+            }
             // Where characters begin and end is not known, so that a part can't be cut out.
             Err(_) => match self.opaque(value, counts) {
                 Outcome::Null => {
@@ -333,6 +355,7 @@ impl Hand<'_> {
                 out.extend_from_slice(text.as_bytes());
                 Outcome::Replaced
             }
+            Rewritten::Null => Outcome::Null,
             Rewritten::Broken => self.opaque(value, counts),
         }
     }

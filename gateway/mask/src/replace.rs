@@ -8,6 +8,7 @@ use crate::detector::card::luhn_sum;
 use crate::detector::email::MASKED_DOMAIN;
 use crate::detector::iban::mod97;
 use crate::detector::{DETECTORS, index_of};
+use crate::generalise;
 use crate::key::Keyed;
 
 /// What stands for a value that is hidden completely.
@@ -95,8 +96,8 @@ impl Keyed {
     /// Appends what stands for a text that is hidden whole, of whatever shape.
     pub(crate) fn whole(&self, transform: Transform, text: &str, out: &mut String) {
         match transform {
-            Transform::Redact => out.push_str(REDACTED),
-            Transform::Token | Transform::Partial | Transform::Hash => {
+            Transform::Redact | Transform::Null => out.push_str(REDACTED),
+            Transform::Generalise | Transform::Token | Transform::Partial | Transform::Hash => {
                 self.transform(transform, Shape::of(text), text, out);
             }
         }
@@ -111,7 +112,8 @@ impl Keyed {
         out: &mut String,
     ) {
         match transform {
-            Transform::Redact => out.push_str(REDACTED),
+            Transform::Redact | Transform::Null => out.push_str(REDACTED),
+            Transform::Generalise => generalise::text(shape, text, out),
             Transform::Partial => partial(shape, text, out),
             Transform::Token => out.push_str(&self.token(shape, text)),
             Transform::Hash => out.push_str(&self.hash(&canonical(shape, text))),

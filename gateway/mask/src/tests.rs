@@ -8,8 +8,13 @@ use crate::json::unquote;
 use crate::samples::{BODY, found, jwt, masker, noise, pem, value, values};
 use crate::*;
 
-const TRANSFORMS: [Transform; 4] =
-    [Transform::Token, Transform::Partial, Transform::Hash, Transform::Redact];
+const TRANSFORMS: [Transform; 5] = [
+    Transform::Token,
+    Transform::Generalise,
+    Transform::Partial,
+    Transform::Hash,
+    Transform::Redact,
+];
 
 fn content(oid: u32, format: i16, value: &[u8], transform: Transform) -> (Outcome, Vec<u8>) {
     let column = Column { type_oid: oid, format, action: Action::Content };
@@ -98,6 +103,31 @@ fn partial_shows_little() {
     assert_eq!(apply_text("short", Transform::Partial), "****");
     assert_eq!(apply_text("Grüßegrüße", Transform::Partial), "****rüße");
     assert_eq!(apply_text("****1111", Transform::Partial), "[redacted]");
+}
+
+#[test]
+fn null_leaves_no_value() {
+    for (oid, format, value) in
+        [(25, 0, "a"), (23, 1, "\0\0\0\x01"), (1009, 0, "{a}"), (114, 0, "1")]
+    {
+        assert_eq!(apply(oid, format, value.as_bytes(), Transform::Null), None, "{oid}");
+    }
+    // A cell in which something is found goes whole, an array's element alone.
+    for (oid, format, value) in [
+        (25, 0, "write to a@b.io"),
+        (114, 0, r#"{"to": "a@b.io"}"#),
+        (3802, 1, "\x01[4111111111111111]"),
+        (17, 1, "a@b.io"),
+    ] {
+        let (outcome, _) = content(oid, format, value.as_bytes(), Transform::Null);
+        assert_eq!(outcome, Outcome::Null, "{oid}");
+        assert_eq!(content(oid, format, b"nothing", Transform::Null).0, Outcome::Unchanged);
+    }
+    let (_, out) = content(1009, 0, b"{x,a@b.io}", Transform::Null);
+    assert_eq!(out, b"{x,NULL}");
+    // What is no cell can't be NULL.
+    let rules = ContentRules::all(Some(Transform::Null));
+    assert_eq!(masker().text(&rules, "to a@b.io").unwrap(), "to [redacted]");
 }
 
 #[test]
@@ -287,7 +317,7 @@ proptest! {
     fn a_finding_never_gets_through(before in noise(), value in value(), after in noise()) {
         // Set apart, so that it certainly is a finding.
         let cell = [&before, &b"; "[..], value.as_bytes(), b" ;", &after].concat();
-        for transform in [Transform::Token, Transform::Hash, Transform::Redact] {
+        for transform in [Transform::Token, Transform::Generalise, Transform::Hash, Transform::Redact] {
             for (oid, format) in [(25, 0), (25, 1), (17, 1), (2249, 1), (99_999, 0)] {
                 let (outcome, out) = content(oid, format, &cell, transform);
                 prop_assert_ne!(outcome, Outcome::Unchanged);
@@ -298,7 +328,7 @@ proptest! {
 
     #[test]
     fn nothing_panics(oid in 0u32..4200, format in -1i16..3, cell in noise()) {
-        for transform in TRANSFORMS {
+        for transform in TRANSFORMS.into_iter().chain([Transform::Null]) {
             let _ = apply(oid, format, &cell, transform);
             let _ = content(oid, format, &cell, transform);
         }

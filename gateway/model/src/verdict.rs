@@ -10,12 +10,30 @@ use serde::{Deserialize, Serialize};
 pub enum Transform {
     /// A keyed pseudonym of the value's own shape: same in, same out.
     Token,
+    /// A coarser value of the same type: the month, the first digit, the domain.
+    Generalise,
     /// All but the last four characters.
     Partial,
     /// The keyed hash of the value, in hex.
     Hash,
     /// Nothing of the value remains.
     Redact,
+    /// Not even whether there is a value.
+    Null,
+}
+
+impl Transform {
+    /// The name used in policy.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Generalise => "generalise",
+            Self::Partial => "partial",
+            Self::Hash => "hash",
+            Self::Redact => "redact",
+            Self::Null => "null",
+        }
+    }
 }
 
 /// Why an operation did not go on, in the words that the agent and the record get.

@@ -14,8 +14,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use weir_model::{
-    ColumnRef, Effect, Flag, Identity, Operation, Protocol, Resource, ResourceKind, Target,
-    Transform, Verdict,
+    ColumnRef, Effect, Flag, Identity, Operation, Protocol, Resource, ResourceKind, Target, Verdict,
 };
 
 use crate::{Action, Ask, ColumnVerdict, PolicySet, Problem, Source};
@@ -65,7 +64,7 @@ pub struct Case {
     /// Who has approved it.
     #[serde(default)]
     pub approvers: Vec<String>,
-    /// `allow`, `deny` or `hold`; of a column `clear`, `token`, `partial`, `hash` or `redact`.
+    /// `allow`, `deny` or `hold`; of a column `clear` or the name of a transform.
     pub expect: String,
     /// The determining policies, all of them; not looked at where left out.
     pub policies: Option<Vec<String>>,
@@ -223,7 +222,7 @@ impl Case {
             set.column_because(&self.identity(), &target, column, &self.classes);
         let verdict = match verdict {
             ColumnVerdict::Clear => "clear",
-            ColumnVerdict::Mask { transform, .. } => transform_name(transform),
+            ColumnVerdict::Mask { transform, .. } => transform.name(),
         };
         let verdict = verdict.to_owned();
         Got { verdict, policies, shadow: Vec::new(), approve_groups: Vec::new() }
@@ -292,15 +291,6 @@ fn of_host(verb: &str, host: &str) -> Operation {
             written: false,
         }],
         flags: BTreeSet::new(),
-    }
-}
-
-fn transform_name(transform: Transform) -> &'static str {
-    match transform {
-        Transform::Token => "token",
-        Transform::Partial => "partial",
-        Transform::Hash => "hash",
-        Transform::Redact => "redact",
     }
 }
 

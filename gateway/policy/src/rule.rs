@@ -204,7 +204,9 @@ fn transform(value: &str) -> Result<Transform, String> {
         "partial" => Ok(Transform::Partial),
         "hash" => Ok(Transform::Hash),
         "token" => Ok(Transform::Token),
-        _ => Err(one_of("redact, partial, hash, token", value)),
+        "generalise" => Ok(Transform::Generalise),
+        "null" => Ok(Transform::Null),
+        _ => Err(one_of("token, generalise, partial, hash, redact, null", value)),
     }
 }
 

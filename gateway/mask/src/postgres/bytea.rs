@@ -24,7 +24,9 @@ pub(super) fn apply(
         &decoded
     };
     match transform {
-        Transform::Redact | Transform::Partial => write(binary, REDACTED.as_bytes(), out),
+        Transform::Redact | Transform::Partial | Transform::Generalise | Transform::Null => {
+            write(binary, REDACTED.as_bytes(), out)
+        }
         Transform::Token => write(binary, &key.digest("bytea", bytes)[..TOKEN], out),
         Transform::Hash => write(binary, &key.digest("hash", bytes), out),
     }

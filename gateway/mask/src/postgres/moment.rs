@@ -3,17 +3,20 @@
 use weir_model::Transform;
 
 use crate::key::Keyed;
-use crate::postgres::{is_keyed, push};
+use crate::postgres::{Manner, push};
 
 /// From 0000-03-01, where the calendar's cycles begin, to 2000-01-01.
 const EPOCH_DAYS: i64 = 730_425;
 const DAY_US: i64 = 86_400_000_000;
 /// Pseudonyms of dates lie this many days around 2000, as do the dates that have one of their own.
 const WINDOW: i64 = 1 << 15;
+/// Dates that are generalised: 0001-01-01 to 9999-12-31, which every client reads.
+const EARLIEST: i64 = -730_119;
+const LATEST: i64 = 2_921_940;
 /// Bits of a timestamp's pseudonym: 71 years from 2000 on.
 const TIMESTAMP_BITS: u32 = 51;
 
-/// A date: 2000-01-01, or a keyed one.
+/// A date: 2000-01-01, a keyed one, or the first of the month.
 pub(super) fn date(
     key: &Keyed,
     transform: Transform,
@@ -26,16 +29,18 @@ pub(super) fn date(
     } else {
         parse(value, false)?
     };
-    let shown = match clear {
-        Clear::At(days) if is_keyed(transform) && (-WINDOW..WINDOW).contains(&days) => {
+    let shown = match (clear, Manner::of(transform)) {
+        (Clear::At(days), Manner::Keyed) if (-WINDOW..WINDOW).contains(&days) => {
             key.permute("date", 16, (days + WINDOW) as u64, |_| true) as i64 - WINDOW
         }
-        Clear::At(_) | Clear::Far => 0,
+        // The ends of the range are the infinite ones.
+        (Clear::At(days), Manner::Coarse) if (EARLIEST..LATEST).contains(&days) => month(days),
+        (Clear::At(_) | Clear::Far, _) => 0,
     };
     if binary { push(out, &(shown as i32).to_be_bytes()) } else { push(out, day(shown).as_bytes()) }
 }
 
-/// A timestamp: 2000-01-01 00:00:00, or a keyed one; equal instants have equal ones.
+/// A timestamp: 2000-01-01 00:00:00, a keyed one, or the month's first (UTC); equal instants have equal ones.
 pub(super) fn timestamp(
     key: &Keyed,
     transform: Transform,
@@ -49,11 +54,15 @@ pub(super) fn timestamp(
     } else {
         parse(value, true)?
     };
-    let shown = match clear {
-        Clear::At(us) if is_keyed(transform) => {
+    let shown = match (clear, Manner::of(transform)) {
+        (Clear::At(us), Manner::Keyed) => {
             key.number("timestamp", &us.to_be_bytes()) as i64 & ((1 << TIMESTAMP_BITS) - 1)
         }
-        Clear::At(_) | Clear::Far => 0,
+        (Clear::At(us), Manner::Coarse) => match us.div_euclid(DAY_US) {
+            days @ EARLIEST..LATEST => month(days) * DAY_US,
+            _ => 0,
+        },
+        (Clear::At(_) | Clear::Far, _) => 0,
     };
     if binary {
         return push(out, &shown.to_be_bytes());
@@ -154,6 +163,17 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 
 /// The date so many days after 2000-01-01, for years of four digits.
 pub(super) fn day(days: i64) -> String {
+    let (year, month, day) = civil(days);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// The first day of a day's month.
+fn month(day: i64) -> i64 {
+    day - civil(day).2 + 1
+}
+
+/// Year, month and day of the date so many days after 2000-01-01.
+fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + EPOCH_DAYS;
     let cycle = days.div_euclid(146_097);
     let rest = days.rem_euclid(146_097);
@@ -162,6 +182,5 @@ pub(super) fn day(days: i64) -> String {
     let shifted = (5 * rest + 2) / 153;
     let day = rest - (153 * shifted + 2) / 5 + 1;
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year + cycle * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    (year + cycle * 400 + i64::from(month <= 2), month, day)
 }

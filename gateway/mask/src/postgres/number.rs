@@ -3,7 +3,7 @@
 use weir_model::Transform;
 
 use crate::key::Keyed;
-use crate::postgres::{is_keyed, push};
+use crate::postgres::{Manner, push};
 
 const NEGATIVE: u16 = 0x4000;
 /// Most digits after the point (`NUMERIC_DSCALE_MASK` in numeric.c).
@@ -26,7 +26,11 @@ pub(super) fn int(
         (true, _) => i64::from_be_bytes(value.try_into().ok()?),
         (false, _) => std::str::from_utf8(value).ok()?.parse().ok()?,
     };
-    let shown = if is_keyed(transform) { token(key, clear) } else { 0 };
+    let shown = match Manner::of(transform) {
+        Manner::Keyed => token(key, clear),
+        Manner::Coarse => coarse(clear),
+        Manner::Constant => 0,
+    };
     if binary {
         // The pseudonym fits wherever the value fits, so that only signs are cut off.
         push(out, &shown.to_be_bytes()[8 - width..])
@@ -48,6 +52,26 @@ fn token(key: &Keyed, clear: i64) -> i64 {
     if clear < 0 { !shown } else { shown }
 }
 
+/// The first of all digits, or 0 for what has but one.
+fn coarse(clear: i64) -> i64 {
+    let unit = match clear.unsigned_abs() {
+        0..10 => return 0,
+        size => 10i64.pow(size.ilog10()),
+    };
+    clear / unit * unit
+}
+
+/// The same of a number that may have digits after the point.
+fn coarse_float(clear: f64) -> f64 {
+    if !clear.is_finite() || clear.abs() < 10.0 {
+        return 0.0;
+    }
+    let text = format!("{clear:e}");
+    let exponent = text.split_once('e').map_or("0", |(_, exponent)| exponent);
+    let first = text.find(|c: char| c.is_ascii_digit()).map_or("0", |at| &text[..=at]);
+    format!("{first}e{exponent}").parse().unwrap_or(0.0)
+}
+
 /// A float of four bytes: 0, or a keyed whole number.
 pub(super) fn float4(
     key: &Keyed,
@@ -63,7 +87,11 @@ pub(super) fn float4(
     };
     let bits = (clear + 0.0).to_be_bytes();
     let number = key.number("float4", &bits) >> (64 - f32::MANTISSA_DIGITS);
-    let shown = if is_keyed(transform) { number as f32 } else { 0.0 };
+    let shown = match Manner::of(transform) {
+        Manner::Keyed => number as f32,
+        Manner::Coarse => coarse_float(f64::from(clear)) as f32,
+        Manner::Constant => 0.0,
+    };
     if binary { push(out, &shown.to_be_bytes()) } else { push(out, shown.to_string().as_bytes()) }
 }
 
@@ -82,7 +110,11 @@ pub(super) fn float8(
     };
     let bits = (clear + 0.0).to_be_bytes();
     let number = key.number("float8", &bits) >> (64 - f64::MANTISSA_DIGITS);
-    let shown = if is_keyed(transform) { number as f64 } else { 0.0 };
+    let shown = match Manner::of(transform) {
+        Manner::Keyed => number as f64,
+        Manner::Coarse => coarse_float(clear),
+        Manner::Constant => 0.0,
+    };
     if binary { push(out, &shown.to_be_bytes()) } else { push(out, shown.to_string().as_bytes()) }
 }
 
@@ -95,9 +127,12 @@ pub(super) fn numeric(
     out: &mut Vec<u8>,
 ) -> Option<()> {
     let clear = if binary { Decimal::decode(value)? } else { Decimal::parse(value)? };
-    let shown = match clear {
-        Some(clear) if is_keyed(transform) => clear.token(key),
-        Some(_) | None => Decimal { negative: false, whole: b"0".to_vec(), fraction: Vec::new() },
+    let shown = match (clear, Manner::of(transform)) {
+        (Some(clear), Manner::Keyed) => clear.token(key),
+        (Some(clear), Manner::Coarse) => clear.coarse(),
+        (Some(_) | None, _) => {
+            Decimal { negative: false, whole: b"0".to_vec(), fraction: Vec::new() }
+        }
     };
     if binary { shown.encode(out) } else { shown.write(out) }
 }
@@ -187,6 +222,16 @@ impl Decimal {
         shown.resize(self.whole.len() + scale, b'0');
         let (whole, fraction) = shown.split_at(self.whole.len());
         Self::new(self.negative, whole, fraction)
+    }
+
+    /// The first of all digits, or 0 for what has but one before the point.
+    fn coarse(&self) -> Self {
+        let mut whole = vec![b'0'; self.whole.len()];
+        if whole.len() > 1 {
+            whole[0] = self.whole[0];
+        }
+        let negative = self.negative && whole.len() > 1;
+        Self::new(negative, &whole, &vec![b'0'; self.fraction.len()])
     }
 
     fn write(&self, out: &mut Vec<u8>) -> Option<()> {

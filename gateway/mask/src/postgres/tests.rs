@@ -70,6 +70,46 @@ fn constants_are_of_the_type() {
     }
 }
 
+#[test]
+fn a_coarse_value_is_of_the_type() {
+    for (oid, value, coarse) in [
+        (21, "-32768", "-30000"),
+        (23, "52300", "50000"),
+        (23, "9", "0"),
+        (23, "-10", "-10"),
+        (20, "-9223372036854775808", "-9000000000000000000"),
+        (1700, "52300.75", "50000.00"),
+        (1700, "-9.99", "0.00"),
+        (1700, "NaN", "0"),
+        (700, "1234.5", "1000"),
+        (701, "-0.5", "0"),
+        (701, "-987", "-900"),
+        (701, "Infinity", "0"),
+        (1082, "1980-02-29", "1980-02-01"),
+        (1082, "infinity", "2000-01-01"),
+        (1114, "1980-02-29 01:02:03.5", "1980-02-01 00:00:00"),
+        (1184, "1980-03-01 00:30:00+01", "1980-02-01 00:00:00+00"),
+        (869, "10.1.2.3", "10.1.2.0/24"),
+        (869, "10.1.2.3/8", "0.0.0.0/0"),
+        (869, "2001:db8:1:2::5", "2001:db8:1::/48"),
+        (650, "10.1.2.0/24", "10.1.0.0/16"),
+        (2950, "550e8400-e29b-41d4-a716-446655440000", "00000000-0000-0000-0000-000000000000"),
+        (1007, "{123,NULL}", "{\"100\",NULL}"),
+        (1009, "{alice@example.com}", "{\"*@example.com\"}"),
+        (114, "\"alice@example.com\"", "\"*@example.com\""),
+    ] {
+        assert_eq!(text(oid, value, Transform::Generalise), coarse, "{oid} {value}");
+    }
+    let inet = apply(869, BINARY, &[2, 32, 0, 4, 10, 1, 2, 3], Transform::Generalise);
+    assert_eq!(inet, Some(vec![2, 24, 0, 4, 10, 1, 2, 0]));
+    let infinite = apply(1082, BINARY, &i32::MAX.to_be_bytes(), Transform::Generalise);
+    assert_eq!(infinite, Some(vec![0; 4]));
+    let infinite = apply(1184, BINARY, &i64::MIN.to_be_bytes(), Transform::Generalise);
+    assert_eq!(infinite, Some(vec![0; 8]));
+    let decimal = apply(1700, BINARY, &numeric("12345.67"), Transform::Generalise).unwrap();
+    assert_eq!(numeric_text(&decimal), "10000.00");
+}
+
 fn numeric(value: &str) -> Vec<u8> {
     // 12345.67 is the groups 1, 2345, 6700 with weight 1.
     match value {
@@ -233,6 +273,40 @@ proptest! {
             prop_assert_eq!(i64::from(shown as i16), shown);
         }
         prop_assert_eq!(token(20, &two.to_string()) == token(20, &one.to_string()), one == two);
+    }
+
+    #[test]
+    fn a_coarse_number_stands_for_many(value in any::<i64>(), cut in 0u32..63) {
+        let value = value >> cut;
+        let coarse: i64 = text(20, &value.to_string(), Transform::Generalise).parse().unwrap();
+        let again = text(20, &coarse.to_string(), Transform::Generalise);
+        prop_assert_eq!(&again, &coarse.to_string());
+        let unit = 10u64.pow(coarse.unsigned_abs().checked_ilog10().unwrap_or(1));
+        prop_assert!(unit >= 10 && value.abs_diff(coarse) < unit, "{} {}", value, coarse);
+        let shown = apply(20, BINARY, &value.to_be_bytes(), Transform::Generalise).unwrap();
+        prop_assert_eq!(shown, coarse.to_be_bytes());
+        let decimal = text(1700, &value.to_string(), Transform::Generalise);
+        prop_assert_eq!(decimal, coarse.to_string());
+        let float: f64 = text(701, &value.to_string(), Transform::Generalise).parse().unwrap();
+        prop_assert!(float.abs() <= (value as f64).abs());
+    }
+
+    #[test]
+    fn a_coarse_date_is_the_first_of_its_month(days in any::<i32>(), us in any::<i64>()) {
+        let coarse = apply(1082, BINARY, &days.to_be_bytes(), Transform::Generalise).unwrap();
+        let coarse = i32::from_be_bytes(coarse.try_into().unwrap());
+        prop_assert!(coarse == 0 || (0..31).contains(&(days - coarse)));
+        let shown = super::moment::day(i64::from(coarse));
+        prop_assert!(shown.ends_with("-01"));
+        if coarse != 0 {
+            let clear = super::moment::day(i64::from(days));
+            prop_assert_eq!(&clear[..8], &shown[..8]);
+            prop_assert_eq!(text(1082, &clear, Transform::Generalise), shown);
+        }
+        let coarse = apply(1184, BINARY, &us.to_be_bytes(), Transform::Generalise).unwrap();
+        let coarse = i64::from_be_bytes(coarse.try_into().unwrap());
+        prop_assert!(coarse == 0 || (0..31 * 86_400_000_000).contains(&(us - coarse)));
+        prop_assert_eq!(coarse % 86_400_000_000, 0);
     }
 
     #[test]
