@@ -24,3 +24,4 @@ mod start;
 mod tls;
 mod transparent;
 mod upgrade;
+mod way_back;

@@ -12,7 +12,7 @@ mod skeleton;
 
 pub use facts::{Facts, join};
 pub use guard::SqlState;
-pub use postgres::{Before, BeforeImage, Comparison};
+pub use postgres::{Before, BeforeImage, Comparison, Given, Place, Places};
 pub use skeleton::{Skeleton, skeleton};
 
 use weir_model::{Dialect, Effect, Operation, Resource, ResourceKind, Statement};
@@ -67,6 +67,16 @@ pub fn before_image(dialect: Dialect, text: &[u8], state: &SqlState) -> BeforeIm
             found.unwrap_or(BeforeImage::Unknown)
         }
         _ => BeforeImage::Unknown,
+    }
+}
+
+/// Where a PostgreSQL text says the values of columns, in the given state of its session.
+pub fn places(text: &[u8], state: &SqlState) -> Places {
+    match guard::readable(text, state) {
+        Some(text) if state.standard_conforming_strings => {
+            std::panic::catch_unwind(|| postgres::places(text)).unwrap_or_default()
+        }
+        Some(_) | None => Places::default(),
     }
 }
 

@@ -10,6 +10,7 @@ mod eight;
 mod generalise;
 mod json;
 mod key;
+mod memory;
 mod plan;
 mod postgres;
 mod replace;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 pub use crate::detector::{DETECTORS, Detector, Finding, index_of};
 pub use crate::key::Key;
+pub use crate::memory::{Known, Memory, Realm};
 pub use crate::plan::{Action, Column, ContentRules, Counts, Plan};
 pub use weir_model::Transform;
 

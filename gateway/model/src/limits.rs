@@ -30,6 +30,14 @@ pub const CLASSIFIED_TEXT_BYTES: usize = 16 << 10;
 pub const ARGV_BYTES: usize = 4_096;
 /// Parents of a process that are recorded.
 pub const PARENTS: usize = 16;
+/// Tokens in the place of masked values that a session can have turned back.
+pub const REMEMBERED: usize = 16_384;
+/// What those take, with their values.
+pub const REMEMBERED_BYTES: usize = 4 << 20;
+/// A value that a token leads back to.
+pub const REMEMBERED_VALUE_BYTES: usize = 1 << 10;
+/// Values put into a connection's latest statements, which its errors and notices must not quote.
+pub const REVEALED: usize = 256;
 /// A bearer token.
 pub const TOKEN_BYTES: usize = 16 << 10;
 /// A JWKS document.

@@ -40,6 +40,11 @@ pub struct Case {
     pub resolve: Option<String>,
     /// A column to see, `schema.table.column`; empty for a finding in a value.
     pub column: Option<String>,
+    /// A column in whose place a token is to be turned back, `schema.table.column`.
+    pub token: Option<String>,
+    /// Whether it is stored there, rather than compared.
+    #[serde(default)]
+    pub written: bool,
     /// The column's classes.
     #[serde(default)]
     pub classes: Vec<String>,
@@ -64,7 +69,8 @@ pub struct Case {
     /// Who has approved it.
     #[serde(default)]
     pub approvers: Vec<String>,
-    /// `allow`, `deny` or `hold`; of a column `clear` or the name of a transform.
+    /// `allow`, `deny` or `hold`; of a column `clear` or the name of a transform; of a token `allow` or
+    /// `deny`.
     pub expect: String,
     /// The determining policies, all of them; not looked at where left out.
     pub policies: Option<Vec<String>>,
@@ -140,12 +146,13 @@ pub fn run(set: &PolicySet, cases: &[Case], classify: &dyn Fn(&str) -> Arc<Opera
     Report { outcomes, unhit }
 }
 
-/// What is asked, of the four kinds.
+/// What is asked, of the five kinds.
 enum CaseQuestion<'a> {
     Sql(&'a str),
     Connect(&'a str, u16),
     Resolve(&'a str),
     Column(ColumnRef),
+    Token(ColumnRef),
 }
 
 /// What a set said.
@@ -158,21 +165,22 @@ struct Got {
 
 impl Case {
     fn question(&self) -> Result<CaseQuestion<'_>, String> {
-        match (&self.sql, &self.connect, &self.resolve, &self.column) {
-            (Some(sql), None, None, None) => Ok(CaseQuestion::Sql(sql)),
-            (None, Some(place), None, None) => {
+        let column = |name: &str| {
+            let (table, column) = name.rsplit_once('.').unwrap_or(("", name));
+            ColumnRef { table: table.to_owned(), column: column.to_owned() }
+        };
+        match (&self.sql, &self.connect, &self.resolve, &self.column, &self.token) {
+            (Some(sql), None, None, None, None) => Ok(CaseQuestion::Sql(sql)),
+            (None, Some(place), None, None, None) => {
                 let parts = place.rsplit_once(':').and_then(|(host, port)| {
                     port.parse().ok().map(|port| CaseQuestion::Connect(host, port))
                 });
                 parts.ok_or_else(|| format!("connect: expected host:port, got {place:?}"))
             }
-            (None, None, Some(name), None) => Ok(CaseQuestion::Resolve(name)),
-            (None, None, None, Some(column)) => {
-                let (table, column) = column.rsplit_once('.').unwrap_or(("", column));
-                let (table, column) = (table.to_owned(), column.to_owned());
-                Ok(CaseQuestion::Column(ColumnRef { table, column }))
-            }
-            _ => Err("expected exactly one of sql, connect, resolve, column".to_owned()),
+            (None, None, Some(name), None, None) => Ok(CaseQuestion::Resolve(name)),
+            (None, None, None, Some(name), None) => Ok(CaseQuestion::Column(column(name))),
+            (None, None, None, None, Some(name)) => Ok(CaseQuestion::Token(column(name))),
+            _ => Err("expected exactly one of sql, connect, resolve, column, token".to_owned()),
         }
     }
 
@@ -199,6 +207,7 @@ impl Case {
                 (Action::DnsResolve, target(Protocol::Dns, name, 53), operation)
             }
             CaseQuestion::Column(column) => return Ok(self.column_answer(set, &column)),
+            CaseQuestion::Token(column) => return Ok(self.token_answer(set, &column)),
         };
         let decision = set.decide(&Ask {
             action,
@@ -225,6 +234,14 @@ impl Case {
             ColumnVerdict::Mask { transform, .. } => transform.name(),
         };
         let verdict = verdict.to_owned();
+        Got { verdict, policies, shadow: Vec::new(), approve_groups: Vec::new() }
+    }
+
+    fn token_answer(&self, set: &PolicySet, column: &ColumnRef) -> Got {
+        let target = self.target(Protocol::Postgres, &self.target, 5432);
+        let (identity, classes) = (self.identity(), &self.classes);
+        let (may, policies) = set.reveal(&identity, &target, column, classes, self.written);
+        let verdict = if may { "allow" } else { "deny" }.to_owned();
         Got { verdict, policies, shadow: Vec::new(), approve_groups: Vec::new() }
     }
 

@@ -59,6 +59,29 @@ impl PolicySet {
         }
     }
 
+    /// Whether a token may be turned back where a statement compares a column with it or, `written`,
+    /// stores it there; with the policies that say so.
+    pub fn reveal(
+        &self,
+        identity: &Identity,
+        target: &Target,
+        column: &ColumnRef,
+        classes: &[Class],
+        written: bool,
+    ) -> (bool, Vec<String>) {
+        let facts = self.names.reveal(identity, target, column, classes, written);
+        let answer = facts.and_then(|facts| {
+            let request = self.names.request(Question::TokenReveal, &facts)?;
+            Ok(self.partitions.ask(Question::TokenReveal, &request, &facts.entities))
+        });
+        match answer {
+            Ok(Answer::Permitted(ids)) => (true, ids),
+            Ok(Answer::Forbidden(ids) | Answer::Failed(ids)) => (false, ids),
+            Ok(Answer::Unmentioned) => (false, vec![DEFAULT_DENY.to_owned()]),
+            Err(_) => (false, vec![POLICY_ERROR.to_owned()]),
+        }
+    }
+
     /// The strictest mask of several; a forbid that names none hides everything.
     fn strictest(&self, ids: &[String]) -> ColumnVerdict {
         let mask = |rule: &Rule| rule.mask.unwrap_or(Transform::Redact);

@@ -84,6 +84,21 @@ impl Names {
         Ok(Facts { principal, resource, context: Context::empty(), entities })
     }
 
+    /// Facts about a column in whose place a token is to be turned back.
+    pub(crate) fn reveal(
+        &self,
+        identity: &Identity,
+        target: &Target,
+        column: &ColumnRef,
+        classes: &[Class],
+        written: bool,
+    ) -> Result<Facts, String> {
+        let mut context = self.facts();
+        context.put("written", || RestrictedExpression::new_bool(written));
+        let context = Context::from_pairs(context.read).map_err(told)?;
+        Ok(Facts { context, ..self.column(identity, target, column, classes)? })
+    }
+
     /// The request that asks a question about facts. Their types are ours: a test checks them
     /// against the schema, so that this need not on every decision.
     pub(crate) fn request(&self, question: Question, facts: &Facts) -> Result<Request, String> {

@@ -14,16 +14,18 @@ pub(crate) enum Question {
     TcpUnattended,
     DnsResolve,
     ColumnClear,
+    TokenReveal,
 }
 
 impl Question {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::SqlRun,
         Self::SqlUnattended,
         Self::TcpConnect,
         Self::TcpUnattended,
         Self::DnsResolve,
         Self::ColumnClear,
+        Self::TokenReveal,
     ];
 
     /// The action's id in the schema.
@@ -35,6 +37,7 @@ impl Question {
             Self::TcpUnattended => "tcp.connect_unattended",
             Self::DnsResolve => "dns.resolve",
             Self::ColumnClear => "column.clear",
+            Self::TokenReveal => "token.reveal",
         }
     }
 
@@ -42,7 +45,8 @@ impl Question {
     pub(crate) fn holds(self) -> bool {
         match self {
             Self::SqlUnattended | Self::TcpUnattended => true,
-            Self::SqlRun | Self::TcpConnect | Self::DnsResolve | Self::ColumnClear => false,
+            Self::SqlRun | Self::TcpConnect | Self::DnsResolve => false,
+            Self::ColumnClear | Self::TokenReveal => false,
         }
     }
 }
@@ -89,6 +93,7 @@ pub(crate) struct Partitions {
     tcp_unattended: Partition,
     dns_resolve: Partition,
     column_clear: Partition,
+    token_reveal: Partition,
     authorizer: Authorizer,
 }
 
@@ -172,6 +177,7 @@ impl Partitions {
             Question::TcpUnattended => &self.tcp_unattended,
             Question::DnsResolve => &self.dns_resolve,
             Question::ColumnClear => &self.column_clear,
+            Question::TokenReveal => &self.token_reveal,
         }
     }
 
@@ -183,6 +189,7 @@ impl Partitions {
             Question::TcpUnattended => &mut self.tcp_unattended,
             Question::DnsResolve => &mut self.dns_resolve,
             Question::ColumnClear => &mut self.column_clear,
+            Question::TokenReveal => &mut self.token_reveal,
         }
     }
 }

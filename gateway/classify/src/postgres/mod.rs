@@ -17,6 +17,7 @@ mod object;
 mod operators;
 mod output;
 mod place;
+mod places;
 mod query;
 mod relation;
 mod schema;
@@ -29,6 +30,8 @@ mod write;
 pub(crate) use before::before_image;
 pub use before::{Before, BeforeImage};
 pub use inference::Comparison;
+pub(crate) use places::places;
+pub use places::{Given, Place, Places};
 use weir_model::{Effect, Flag, Operation};
 use weir_pgtree::Tree;
 

@@ -87,6 +87,7 @@ fn session(kept: &Kept, bound: &Bound, tally: Tally) -> Arc<Session> {
         flows: AtomicU64::new(0),
         tally: Arc::new(tally),
         memory: Arc::new(Memory::of_session()),
+        given: Default::default(),
     })
 }
 

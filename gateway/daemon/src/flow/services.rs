@@ -68,6 +68,8 @@ pub struct Session {
     pub tally: Arc<Tally>,
     /// What its large messages may take.
     pub memory: Arc<Memory>,
+    /// What the tokens stand for that it was given.
+    pub given: Mutex<weir_mask::Memory>,
 }
 
 /// Everything that flows share.

@@ -66,7 +66,7 @@ fn a_policy_of_another_question_is_not_evaluated() {
     let connect = Ask { action: Action::TcpConnect, ..ask(&who, &on, &what) };
     assert_eq!(rule(&set.decide(&connect)), "weir.policy-error");
     let counts = Question::ALL.map(|question| set.partitions.enforced(question));
-    assert_eq!(counts, [1, 1, 2, 1, 2, 1]);
+    assert_eq!(counts, [1, 1, 2, 1, 2, 1, 1]);
 }
 
 #[test]
@@ -198,6 +198,10 @@ fn requests_and_entities_conform_to_the_schema() {
     let column = ColumnRef { table: "public.t".to_owned(), column: "c".to_owned() };
     let facts = names.column(&who, &target(), &column, &["pii".to_owned()]).unwrap();
     conform(Question::ColumnClear, &facts);
+    for written in [false, true] {
+        let facts = names.reveal(&who, &target(), &column, &["pii".to_owned()], written).unwrap();
+        conform(Question::TokenReveal, &facts);
+    }
 }
 
 #[test]

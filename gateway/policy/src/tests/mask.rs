@@ -46,6 +46,27 @@ fn what_can_not_be_decided_is_redacted() {
 }
 
 #[test]
+fn tokens_are_turned_back_where_a_policy_says_so() {
+    let column = ColumnRef { table: "public.customers".to_owned(), column: "email".to_owned() };
+    let reveal = |set: &PolicySet, class: &str, written| {
+        set.reveal(&identity(&[]), &target(), &column, &[class.to_owned()], written)
+    };
+    let denied = |by: &str| (false, vec![by.to_owned()]);
+    assert_eq!(reveal(&set(""), "pii", false), denied("weir.default-deny"));
+    let reads =
+        set("@id(\"a\") permit (principal, action == Weir::Action::\"token.reveal\", resource)
+         unless { context.written };");
+    assert_eq!(reveal(&reads, "pii", false), (true, vec!["a".to_owned()]));
+    assert_eq!(reveal(&reads, "pii", true), denied("weir.default-deny"));
+    let broken = set("@id(\"all\") permit (principal, action, resource);
+         @id(\"b\") forbid (principal, action == Weir::Action::\"token.reveal\", resource) when \
+         { 9223372036854775807 + (if context.written then 0 else 1) == 1 };");
+    assert_eq!(reveal(&broken, "pii", false), denied("b"));
+    let shipped = PolicySet::shipped().ok().unwrap();
+    assert!(reveal(&shipped, "pii", true).0 && !reveal(&shipped, "secret", false).0);
+}
+
+#[test]
 fn the_shipped_masks() {
     let set = PolicySet::shipped().ok().unwrap();
     assert_eq!(column(&set, &[], &[]), ColumnVerdict::Clear);

@@ -173,11 +173,7 @@ impl Answers<'_> {
     fn aside(&mut self, parsed: &Backend<'_>, message: &[u8]) {
         match parsed {
             Backend::ParameterStatus { name, value } => {
-                let mut state = self.lane.state.get();
-                if state.learn(name, value) || name == b"search_path" {
-                    self.lane.state.set(state);
-                    self.lane.grow_older();
-                }
+                self.lane.learn(name, value);
                 self.out.bytes.extend_from_slice(message);
             }
             Backend::Notice(fields) => {
@@ -237,7 +233,8 @@ impl Answers<'_> {
             return Ok(());
         }
         let mut counts = exchange.masked.borrow_mut();
-        shape.mask_row(masker, row, &mut counts, &mut self.out.bytes).map_err(End::from)
+        let given = &self.lane.session.given;
+        shape.mask_row(masker, given, row, &mut counts, &mut self.out.bytes).map_err(End::from)
     }
 
     fn part(&mut self, exchange: &Rc<Exchange>, start: usize) {

@@ -182,6 +182,7 @@ impl Lane {
         if facts.changes_schema {
             self.services.catalogues.invalidate(&self.config.name);
             self.schema_changes.set(true);
+            self.way_back.close();
         }
         if facts.changes_schema || facts.changes_session || facts.defines {
             self.grow_older();

@@ -3,34 +3,20 @@
 //! Read on a connection of Weir's own, kept per target and database, read again when a statement
 //! changed the schema, when a relation turns up that was not known, and every minute.
 
+mod assemble;
+pub mod read;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use weir_model::{Class, ColumnRef, Effect, Operation, Resource, ResourceKind};
-use weir_wire::postgres::backend::{self, Backend};
-use weir_wire::postgres::{Side, build, frame};
 
 use super::lane::Lane;
-use super::login::{self, Upstream};
 use crate::flow::services::Live;
 
 /// How long what was read is believed: others may change the schema past Weir.
 pub const FRESH: Duration = Duration::from_secs(60);
-
-/// Relations and their columns; then what views and rules depend on; then inheritance.
-const QUERY: &str = "\
-set statement_timeout = '10s';
-select c.oid, n.nspname, c.relname, a.attnum, a.attname from pg_catalog.pg_class c
- join pg_catalog.pg_namespace n on n.oid = c.relnamespace
- join pg_catalog.pg_attribute a on a.attrelid = c.oid
- where c.relkind in ('r','p','v','m','f') and a.attnum > 0 and not a.attisdropped
- and n.nspname not in ('pg_catalog','information_schema') and n.nspname not like 'pg\\_toast%';
-select distinct r.ev_class, d.refobjid, d.refobjsubid from pg_catalog.pg_rewrite r
- join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
- and d.objid = r.oid where d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
- and d.refobjid <> r.ev_class;
-select inhrelid, inhparent, 0 from pg_catalog.pg_inherits";
 
 /// Where a result's column comes from.
 pub enum Origin<'a> {
@@ -52,6 +38,8 @@ pub struct Catalogue {
     columns: HashMap<(u32, i16), (ColumnRef, Vec<Class>)>,
     /// The sensitive ones, by name.
     by_name: HashMap<String, Vec<(u32, i16)>>,
+    /// Texts of ordinary tables that the configuration itself classifies, not by way of others.
+    plain: HashSet<(u32, i16)>,
     unreadable: bool,
 }
 
@@ -128,6 +116,20 @@ impl Catalogue {
                     && (table.columns.is_empty() || table.columns.iter().any(named))
             })
         })
+    }
+
+    /// The columns of a name that relations of a name have, in whatever schema: with their classes,
+    /// and whether they are plain texts that the configuration itself classifies.
+    pub fn named<'a>(
+        &'a self,
+        relation: &'a str,
+        name: &'a str,
+    ) -> impl Iterator<Item = (&'a ColumnRef, &'a [Class], bool)> {
+        let of = move |column: &ColumnRef| {
+            column.column == name && bare(&column.table) == bare(relation)
+        };
+        let found = self.columns.iter().filter(move |(_, (column, _))| of(column));
+        found.map(|(key, (column, classes))| (column, classes.as_slice(), self.plain.contains(key)))
     }
 
     /// A catalogue that could not be read: every operation counts as touching it.
@@ -215,7 +217,7 @@ pub async fn of(
     {
         return Ok(found);
     }
-    let read = Arc::new(read(lane, live).await?);
+    let read = Arc::new(read::catalogue(lane, live).await?);
     lane.services.catalogues.keep(key, version, read.clone());
     Ok(read)
 }
@@ -229,148 +231,4 @@ pub async fn refresh(lane: &Lane) {
         tracing::warn!(flow = %lane.flow, %error, "refreshing the catalogue");
     }
     *lane.catalogue.borrow_mut() = known.unwrap_or_else(|_| Arc::new(Catalogue::unreadable()));
-}
-
-async fn read(lane: &Lane, live: &Live) -> Result<Catalogue, String> {
-    let config = &lane.config;
-    let failed = |error: &dyn std::fmt::Display| format!("reading the catalogue: {error}");
-    let credential = config.credential.as_ref().map(|name| live.credentials.load(name));
-    let credential = credential.transpose().map_err(|error| failed(&error))?;
-    let user = credential.as_ref().map_or("", |credential| credential.user.as_str());
-    let parameters = [
-        (b"user".to_vec(), user.as_bytes().to_vec()),
-        (b"database".to_vec(), lane.database.as_bytes().to_vec()),
-        (b"application_name".to_vec(), b"weir catalogue".to_vec()),
-    ];
-    let mut upstream = login::log_in(config, credential.as_ref(), lane.original, 0, &parameters)
-        .await
-        .map_err(|error| failed(&error))?;
-    let mut message = Vec::new();
-    build::query(QUERY.as_bytes(), &mut message).map_err(|error| failed(&error))?;
-    upstream.stream.write(&message).await.map_err(|error| failed(&error))?;
-    let results = results(&mut upstream).await.map_err(|error| failed(&error))?;
-    let rules: Vec<_> = live.columns.iter().filter(|rule| rule.target == config.name).collect();
-    Ok(assemble(&results, |schema, table, column| {
-        let mut classes: Vec<Class> = rules
-            .iter()
-            .filter(|rule| rule.covers(schema, table, column))
-            .flat_map(|rule| rule.classes.iter().cloned())
-            .collect();
-        classes.sort();
-        classes.dedup();
-        classes
-    }))
-}
-
-type Row = Vec<String>;
-
-/// Reads the results of a simple query, each as its rows of texts.
-async fn results(upstream: &mut Upstream) -> Result<Vec<Vec<Row>>, String> {
-    let mut results = vec![Vec::new()];
-    loop {
-        let found = frame::peek(upstream.buffer.unread(), Side::Target).map_err(text)?;
-        let have = upstream.buffer.unread().len();
-        let Some(message) = found.and_then(|f| upstream.buffer.unread().get(..f.len)) else {
-            let wanted = found.map_or(1, |frame| frame.len.saturating_sub(have));
-            if wanted > weir_model::limits::READ_BYTES * 16 {
-                return Err("a catalogue row is too long".to_owned());
-            }
-            if upstream.stream.read(&mut upstream.buffer, wanted).await.map_err(text)? == 0 {
-                return Err("the target hung up".to_owned());
-            }
-            continue;
-        };
-        let length = message.len();
-        match backend::parse(message).map_err(text)? {
-            Backend::DataRow(row) => {
-                let cell = |cell: Option<&[u8]>| {
-                    String::from_utf8_lossy(cell.unwrap_or_default()).into_owned()
-                };
-                let row = row.iter().map(cell).collect();
-                if let Some(last) = results.last_mut() {
-                    last.push(row);
-                }
-            }
-            Backend::CommandComplete(_) => results.push(Vec::new()),
-            Backend::Error(fields) => {
-                let message = fields.get(b'M').unwrap_or_default();
-                return Err(String::from_utf8_lossy(message).into_owned());
-            }
-            Backend::ReadyForQuery(_) => return Ok(results),
-            _ => {}
-        }
-        upstream.buffer.consume(length);
-    }
-}
-
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
-}
-
-/// Puts the three results together: `SET`, columns, dependencies, inheritance.
-fn assemble(results: &[Vec<Row>], classes: impl Fn(&str, &str, &str) -> Vec<Class>) -> Catalogue {
-    let result = |place: usize| results.get(place).map(Vec::as_slice).unwrap_or_default();
-    let mut catalogue = Catalogue::default();
-    for row in result(1) {
-        let [oid, schema, table, number, column] = row.as_slice() else { continue };
-        let (Ok(oid), Ok(number)) = (oid.parse(), number.parse()) else { continue };
-        catalogue.relations.insert(oid);
-        let origin = ColumnRef { table: format!("{schema}.{table}"), column: column.clone() };
-        catalogue.columns.insert((oid, number), (origin, classes(schema, table, column)));
-    }
-    let numbers = |row: &Row| -> Option<(u32, u32, i16)> {
-        let [one, other, column] = row.as_slice() else { return None };
-        Some((one.parse().ok()?, other.parse().ok()?, column.parse().ok()?))
-    };
-    let views: Vec<_> = result(2).iter().filter_map(numbers).collect();
-    let children: Vec<_> = result(3).iter().filter_map(numbers).collect();
-    while catalogue.spread(&views, &children) {}
-    for (key, (column, _)) in catalogue.columns.iter().filter(|(_, (_, c))| !c.is_empty()) {
-        catalogue.by_name.entry(column.column.clone()).or_default().push(*key);
-    }
-    catalogue
-}
-
-impl Catalogue {
-    /// Carries classes one step further: from columns to all columns of the views that use them,
-    /// and between parents and children of the same column name. Whether anything changed.
-    fn spread(&mut self, views: &[(u32, u32, i16)], children: &[(u32, u32, i16)]) -> bool {
-        let mut found: Vec<((u32, i16), Vec<Class>)> = Vec::new();
-        for &(view, table, column) in views {
-            let used: Vec<&Vec<Class>> = self
-                .columns
-                .iter()
-                .filter(|((oid, number), _)| *oid == table && (column == 0 || *number == column))
-                .map(|(_, (_, classes))| classes)
-                .filter(|classes| !classes.is_empty())
-                .collect();
-            for classes in used {
-                let of_view = self.columns.keys().filter(|(oid, _)| *oid == view);
-                found.extend(of_view.map(|key| (*key, classes.clone())));
-            }
-        }
-        for &(child, parent, _) in children {
-            for (from, to) in [(parent, child), (child, parent)] {
-                let named = self.columns.iter().filter(|((oid, _), _)| *oid == from);
-                for (_, (column, classes)) in named.filter(|(_, (_, c))| !c.is_empty()) {
-                    let same = self.columns.iter().filter(|((oid, _), (other, _))| {
-                        *oid == to && other.column == column.column
-                    });
-                    found.extend(same.map(|(key, _)| (*key, classes.clone())));
-                }
-            }
-        }
-        let mut changed = false;
-        for (key, classes) in found {
-            if let Some((_, own)) = self.columns.get_mut(&key) {
-                for class in classes {
-                    if !own.contains(&class) {
-                        own.push(class);
-                        changed = true;
-                    }
-                }
-            }
-        }
-        changed
-    }
 }

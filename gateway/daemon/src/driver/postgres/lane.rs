@@ -1,7 +1,7 @@
 //! What the two directions of one PostgreSQL connection share. Both are futures of one task, so
 //! cells are enough; no borrow lasts across an await.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub struct Judged {
     pub decision: Arc<Decision>,
     /// All of this for the record.
     pub recorded: Arc<entry::Judged>,
+    /// Where it says the values of columns; looked for only where a token may be turned back.
+    pub places: OnceCell<weir_classify::Places>,
     /// The shape of its result, as it was last.
     pub shape: Rc<RefCell<Option<super::shape::Known>>>,
 }
@@ -52,7 +54,8 @@ impl Judged {
             decision: decision.clone(),
             kept: entry::Kept::default(),
         });
-        Self { bytes, facts, operation, decision, recorded, shape: Rc::default() }
+        let (places, shape) = (OnceCell::new(), Rc::default());
+        Self { bytes, facts, operation, decision, recorded, places, shape }
     }
 
     /// The same of another text that means the same; its result has the same shape.
@@ -159,6 +162,10 @@ pub struct Lane {
     pub epoch: Cell<u64>,
     /// A statement that changes the schema is on its way, and its transaction has not ended yet.
     pub schema_changes: Cell<bool>,
+    /// Whether texts of the client and of the target are UTF-8.
+    pub utf8: Cell<bool>,
+    /// What its tokens are turned back into.
+    pub way_back: super::reveal::WayBack,
     /// Inputs of computed columns of cursors and SQL-prepared statements.
     pub deferred: RefCell<BTreeSet<String>>,
     /// Operations of SQL-prepared statements; `None` means more than one thing.
@@ -207,6 +214,11 @@ impl LexerState {
     }
 }
 
+/// Whether a setting says that texts are UTF-8.
+fn is_utf8(name: &[u8], value: &[u8]) -> bool {
+    name == b"client_encoding" && value == b"UTF8"
+}
+
 /// Whether no byte of a character in an encoding looks like a quote or a backslash. PostgreSQL's
 /// client-only encodings (`PG_ENCODING_BE_LAST` in pg_wchar.h) have such trail bytes. Names are
 /// compared as the server does (`clean_encoding_name`): letters and digits alone, in one case.
@@ -249,6 +261,8 @@ impl Lane {
             interrupt,
             epoch: Cell::new(0),
             schema_changes: Cell::new(false),
+            utf8: Cell::new(settings.iter().any(|(name, value)| is_utf8(name, value))),
+            way_back: Default::default(),
             deferred: RefCell::default(),
             sql_prepared: RefCell::default(),
             open: RefCell::default(),
@@ -326,6 +340,18 @@ impl Lane {
     pub fn age(&self) -> u64 {
         let catalogue = self.services.catalogues.version(&self.config.name);
         catalogue.wrapping_mul(1 << 32).wrapping_add(self.epoch.get())
+    }
+
+    /// Learns from what the target reports of a setting.
+    pub fn learn(&self, name: &[u8], value: &[u8]) {
+        let mut state = self.state.get();
+        if name == b"client_encoding" {
+            self.utf8.set(is_utf8(name, value));
+        }
+        if state.learn(name, value) || matches!(name, b"search_path" | b"client_encoding") {
+            self.state.set(state);
+            self.grow_older();
+        }
     }
 
     /// Something changed that descriptions may depend on.

@@ -12,6 +12,7 @@ pub mod hold;
 pub mod lane;
 pub mod login;
 pub mod request;
+pub mod reveal;
 pub mod scram;
 pub mod shape;
 pub mod stamp;

@@ -1,5 +1,7 @@
 //! The client's direction: every message is passed by the closed list, asked about, or refused.
 
+mod given;
+
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -141,11 +143,12 @@ impl Requests<'_> {
                 let judged = self.lane.guard(judged).await;
                 let asking = self.ask(judged, shown, Phase::Run).await?;
                 if self.goes_on(&asking, false, refuse::substitute_execute)? {
+                    let given = self.with_values(&asking, &prepared.declared, &parsed).await?;
                     let exchange = asking.exchange.clone();
                     let formats = result_formats.iter().collect();
                     let lot = Portal::new(prepared, exchange, formats, self.lane.age());
                     self.lane.talk.borrow_mut().forward_bind(portal, lot)?;
-                    self.go(asking, message);
+                    self.go(asking, given.as_deref().unwrap_or(message));
                 }
             }
             ClientStep::BindUnknown => self.unknown_name("Bind", "26000", "prepared statement")?,
@@ -168,6 +171,11 @@ impl Requests<'_> {
         if self.goes_on(&asking, true, refuse::substitute_query)? {
             let copies = may_copy_in(&asking.exchange.judged);
             let exchange = asking.exchange.clone();
+            if !copies && let Some(given) = self.with_parameters(&asking).await? {
+                self.lane.talk.borrow_mut().forward_query_with(exchange)?;
+                self.go(asking, &given);
+                return Ok(());
+            }
             self.lane.talk.borrow_mut().forward_query(exchange, copies)?;
             self.go(asking, message);
         }
@@ -187,9 +195,9 @@ impl Requests<'_> {
             Frontend::Parse { types, .. } => types.iter().collect(),
             _ => Vec::new(),
         };
-        if self.goes_on(&asking, false, |out| refuse::substitute_parse(name, types, out))? {
+        if self.goes_on(&asking, false, |out| refuse::substitute_parse(name, types.clone(), out))? {
             let exchange = asking.exchange.clone();
-            self.lane.talk.borrow_mut().forward_parse(name, judged, exchange)?;
+            self.lane.talk.borrow_mut().forward_parse(name, judged, types, exchange)?;
             self.lane.blur_name(name);
             self.go(asking, message);
         }

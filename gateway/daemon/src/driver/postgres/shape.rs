@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use weir_mask::{Action, Column, ContentRules, DETECTORS, Masker, Outcome};
+use weir_mask::{Action, Column, ContentRules, DETECTORS, Masker, Memory, Outcome, Realm};
 use weir_model::{ColumnRef, Transform};
 use weir_policy::ColumnVerdict;
 use weir_wire::WireError;
@@ -16,6 +16,7 @@ use weir_wire::postgres::rows::{Field, RowDescription};
 
 use super::catalogue::{self, Catalogue, Origin};
 use super::lane::{Judged, Lane};
+use super::reveal;
 use crate::flow::services::Live;
 
 /// The number of `bytea`, whose values may hold anything.
@@ -32,14 +33,23 @@ pub struct Shape {
     /// The columns' formats, for whoever reads the record.
     pub formats: Arc<[i16]>,
     rules: Rc<ContentRules>,
+    /// Where the tokens of each column are good, if they can be turned back.
+    realms: Vec<Option<Arc<Realm>>>,
+    /// Whether its texts are UTF-8.
+    utf8: bool,
 }
 
 impl Shape {
-    fn new(columns: Vec<Column>, rules: Rc<ContentRules>) -> Self {
+    fn new(
+        columns: Vec<Column>,
+        realms: Vec<Option<Arc<Realm>>>,
+        rules: Rc<ContentRules>,
+        utf8: bool,
+    ) -> Self {
         let is_clear = columns.iter().all(|column| matches!(column.action, Action::Clear));
         let applies = columns.iter().any(|column| matches!(column.action, Action::Apply { .. }));
         let formats = columns.iter().map(|column| column.format).collect();
-        Self { columns, is_clear, applies, formats, rules }
+        Self { columns, is_clear, applies, formats, rules, realms, utf8 }
     }
 
     /// The same shape in the formats of a Bind.
@@ -58,7 +68,7 @@ impl Shape {
             action: column.action.clone(),
         };
         let columns = self.columns.iter().enumerate().map(column).collect();
-        Rc::new(Self::new(columns, self.rules.clone()))
+        Rc::new(Self::new(columns, self.realms.clone(), self.rules.clone(), self.utf8))
     }
 
     /// Writes a row with its findings hidden.
@@ -68,6 +78,7 @@ impl Shape {
     pub fn mask_row(
         &self,
         masker: &Masker,
+        given: &Mutex<Memory>,
         row: &DataRow<'_>,
         counts: &mut BTreeMap<String, u64>,
         out: &mut Vec<u8>,
@@ -76,7 +87,7 @@ impl Shape {
         let mut cell = Vec::new();
         let mut writer = RowWriter::begin(out);
         let mut written = Ok(());
-        for (column, value) in self.columns.iter().zip(row.iter()) {
+        for ((column, realm), value) in self.columns.iter().zip(&self.realms).zip(row.iter()) {
             let Some(value) = value else {
                 written = writer.push(None);
                 continue;
@@ -84,7 +95,15 @@ impl Shape {
             cell.clear();
             let pushed = match masker.cell(column, &self.rules, value, &mut cell, counts) {
                 Outcome::Unchanged => writer.push(Some(value)),
-                Outcome::Replaced => writer.push(Some(&cell)),
+                Outcome::Replaced => {
+                    if let Some(realm) = realm
+                        && (self.utf8 || value.is_ascii())
+                    {
+                        let mut given = given.lock().unwrap_or_else(PoisonError::into_inner);
+                        given.learn(realm, &cell, value);
+                    }
+                    writer.push(Some(&cell))
+                }
                 Outcome::Null => writer.push(None),
             };
             written = written.and(pushed);
@@ -174,21 +193,27 @@ async fn made(
     *lane.catalogue.borrow_mut() = catalogue.clone();
     let mixed = computed(lane, &live, &catalogue, judged, false);
     let stranger = computed(lane, &live, &catalogue, judged, true);
+    let mut realms = Vec::with_capacity(fields.len());
     let columns = fields.iter().map(|field| {
+        let mut realm = None;
         let action = match catalogue.origin(field.table, field.column) {
             Origin::Computed => mixed.clone().unwrap_or_else(|| content(field.type_oid)),
             Origin::Stranger => stranger.clone().unwrap_or_else(|| content(field.type_oid)),
             Origin::Column(column, classes) if !classes.is_empty() => {
+                realm = reveal::realm(lane, &live, column, classes, field.type_oid);
                 hidden(lane, &live, column, classes)
             }
             Origin::Column(..) | Origin::System => content(field.type_oid),
         };
+        realms.push(realm);
         Column { type_oid: field.type_oid, format: field.format, action }
     });
-    Ok(Rc::new(Shape::new(columns.collect(), rules(lane))))
+    let columns = columns.collect();
+    Ok(Rc::new(Shape::new(columns, realms, rules(lane), lane.utf8.get())))
 }
 
-fn hidden(lane: &Lane, live: &Live, column: &ColumnRef, classes: &[String]) -> Action {
+/// How the caller sees a column.
+pub fn hidden(lane: &Lane, live: &Live, column: &ColumnRef, classes: &[String]) -> Action {
     match live.policy.column(&lane.caller.identity, &lane.target, column, classes) {
         ColumnVerdict::Clear => Action::Clear,
         ColumnVerdict::Mask { transform, policy } => Action::Apply { transform, policy },
@@ -292,6 +317,10 @@ pub fn clean_fields(
     for (kind, value) in fields.iter() {
         let mut text = value.to_vec();
         if matches!(kind, b'M' | b'D' | b'H' | b'W' | b'q') {
+            if let Some(quiet) = lane.way_back.hide(&text) {
+                text = quiet;
+                changed = true;
+            }
             if sensitive && let Some(quiet) = unquote(&text, kind) {
                 text = quiet;
                 changed = true;

@@ -36,6 +36,27 @@ pub fn query(text: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
     message.end()
 }
 
+/// Writes a simple query's text with parameters, all of them texts: as a statement and portal of a name
+/// that is made and forgotten here. The answer is that of the simple query, less what Parse, Bind and
+/// Close are answered with.
+pub fn query_with<'v>(
+    name: &[u8],
+    text: &[u8],
+    given: impl IntoIterator<Item = &'v [u8]>,
+    out: &mut Vec<u8>,
+) -> Result<(), WireError> {
+    // A failure may have left one behind.
+    close(Kind::Statement, name, out)?;
+    parse(name, text, [], out)?;
+    bind(name, name, [], given.into_iter().map(Some), [], out)?;
+    describe(Kind::Portal, name, out)?;
+    execute(name, 0, out)?;
+    close(Kind::Portal, name, out)?;
+    close(Kind::Statement, name, out)?;
+    sync(out);
+    Ok(())
+}
+
 /// Writes a Parse.
 pub fn parse(
     name: &[u8],

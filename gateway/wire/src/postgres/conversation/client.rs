@@ -209,7 +209,16 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
     /// # Errors
     /// Too many requests in flight; so for the other `forward_` functions.
     pub fn forward_query(&mut self, exchange: X, may_copy: bool) -> Result<(), WireError> {
-        self.expect(Expected::Query { exchange, may_copy })
+        self.expect(Expected::Query { exchange, may_copy, given: false })
+    }
+
+    /// A simple query goes to the target with parameters (`build::query_with`). Only while the
+    /// conversation is quiet: its Sync would end what the target skips for the client.
+    pub fn forward_query_with(&mut self, exchange: X) -> Result<(), WireError> {
+        if !self.is_quiet() {
+            return Err(WireError::Unexpected { what: "a query with parameters in a pipeline" });
+        }
+        self.expect(Expected::Query { exchange, may_copy: false, given: true })
     }
 
     /// A function call goes to the target.
@@ -222,9 +231,10 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
         &mut self,
         name: &[u8],
         statement: S,
+        declared: Vec<u32>,
         exchange: X,
     ) -> Result<(), WireError> {
-        let prepared = Rc::new(Prepared::new(statement));
+        let prepared = Rc::new(Prepared::new(statement, declared));
         let proposal = self.prepared.propose(name, Some(prepared.clone()));
         self.expect(Expected::Parse { exchange, name: name.to_vec(), proposal, prepared })
     }

@@ -28,14 +28,16 @@ pub use target::TargetStep;
 pub struct Prepared<S, D> {
     /// The caller's value.
     pub statement: S,
+    /// The types of its parameters, as far as the client said them.
+    pub declared: Vec<u32>,
     description: RefCell<Option<(u64, D)>>,
     describing: Cell<Option<u64>>,
 }
 
 impl<S, D> Prepared<S, D> {
     /// A statement that was not described yet.
-    pub fn new(statement: S) -> Self {
-        Self { statement, description: RefCell::new(None), describing: Cell::new(None) }
+    pub fn new(statement: S, declared: Vec<u32>) -> Self {
+        Self { statement, declared, description: RefCell::new(None), describing: Cell::new(None) }
     }
 }
 
@@ -99,6 +101,8 @@ enum Expected<S, X, D> {
     Query {
         exchange: X,
         may_copy: bool,
+        /// It went as messages of the extended protocol, to which the client gets no answers.
+        given: bool,
     },
     Function {
         exchange: X,

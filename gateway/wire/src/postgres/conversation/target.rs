@@ -102,6 +102,11 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
         }
     }
 
+    /// Whether a simple query is being answered that went as messages of the extended protocol.
+    fn is_given(&self) -> bool {
+        matches!(self.expected.front(), Some(Expected::Query { given: true, .. }))
+    }
+
     fn shape(&mut self) -> Step<S, X, D> {
         if let Some(Expected::Query { exchange, .. }) = self.expected.front() {
             let exchange = Some(exchange.clone());
@@ -119,6 +124,9 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
     }
 
     fn no_data(&mut self) -> Step<S, X, D> {
+        if self.is_given() {
+            return Ok(TargetStep::Swallow);
+        }
         match self.expected.pop_front() {
             Some(Expected::Describe { injected: true, .. }) => Ok(TargetStep::Swallow),
             Some(Expected::Describe { .. } | Expected::DescribeUnknown) => Ok(TargetStep::Aside),
@@ -157,6 +165,9 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
     }
 
     fn parsed(&mut self) -> Step<S, X, D> {
+        if self.is_given() {
+            return Ok(TargetStep::Swallow);
+        }
         match self.expected.pop_front() {
             Some(Expected::Parse { exchange, name, proposal, prepared }) => {
                 self.prepared.confirm(&name, proposal, Some(prepared));
@@ -167,6 +178,9 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
     }
 
     fn bound(&mut self) -> Step<S, X, D> {
+        if self.is_given() {
+            return Ok(TargetStep::Swallow);
+        }
         match self.expected.pop_front() {
             Some(Expected::Bind { name, proposal, portal }) => {
                 self.portals.confirm(&name, proposal, Some(portal));
@@ -177,6 +191,9 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
     }
 
     fn closed(&mut self) -> Step<S, X, D> {
+        if self.is_given() {
+            return Ok(TargetStep::Swallow);
+        }
         match self.expected.pop_front() {
             Some(Expected::Close { statement: true, name, proposal }) => {
                 self.prepared.confirm(&name, proposal, None);

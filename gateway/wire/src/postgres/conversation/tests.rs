@@ -92,7 +92,7 @@ fn ready(out: &mut Vec<u8>) {
 fn prepare(talk: &mut Talk, name: &[u8], statement: &'static str, exchange: u32) {
     let step = client(talk, |out| build::parse(name, b"select 1", [], out).unwrap()).unwrap();
     assert!(step.starts_with("parse"));
-    talk.forward_parse(name, statement, exchange).unwrap();
+    talk.forward_parse(name, statement, Vec::new(), exchange).unwrap();
 }
 
 fn bind(talk: &mut Talk, name: &[u8], exchange: u32) {
@@ -245,4 +245,26 @@ fn a_flood_of_requests_is_bounded() {
         client(talk, build::sync).unwrap();
     }
     assert!(client(talk, build::sync).is_err());
+}
+
+#[test]
+fn a_query_with_parameters_is_answered_like_a_simple_one() {
+    let talk = &mut Talk::default();
+    talk.forward_query_with(7).unwrap();
+    for tag in [b'3', b'1', b'2'] {
+        assert_eq!(target(talk, raw(tag, b"")).unwrap(), "swallow");
+    }
+    assert_eq!(target(talk, shape).unwrap(), "shape of=false rows=Some(7) swallow=false");
+    assert_eq!(target(talk, row).unwrap(), "row 7");
+    assert_eq!(target(talk, complete).unwrap(), "ended 7");
+    assert_eq!(target(talk, raw(b'3', b"")).unwrap(), "swallow");
+    assert_eq!(target(talk, ready).unwrap(), "ready Some(7)");
+    // It fails like one, too: what is skipped ends with its own Sync.
+    talk.forward_query_with(8).unwrap();
+    assert_eq!(target(talk, raw(b'3', b"")).unwrap(), "swallow");
+    assert_eq!(target(talk, error).unwrap(), "failed Some(8) refused=false skipped=[]");
+    assert_eq!(target(talk, ready).unwrap(), "ready Some(8)");
+    // Not while anything is under way.
+    client(talk, build::sync).unwrap();
+    assert!(talk.forward_query_with(9).is_err());
 }

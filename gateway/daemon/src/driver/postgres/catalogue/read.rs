@@ -1,0 +1,131 @@
+//! Reads the catalogue on a connection of Weir's own.
+
+use weir_model::Class;
+use weir_wire::postgres::backend::{self, Backend};
+use weir_wire::postgres::{Side, build, frame};
+
+use super::Catalogue;
+use super::assemble::assemble;
+use crate::driver::postgres::lane::Lane;
+use crate::driver::postgres::login::{self, Upstream};
+use crate::flow::services::Live;
+
+/// Relations and their columns; then what views and rules depend on; then inheritance.
+const QUERY: &str = "\
+set statement_timeout = '10s';
+select c.oid, n.nspname, c.relname, a.attnum, a.attname, a.atttypid, c.relkind from pg_catalog.pg_class c
+ join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ join pg_catalog.pg_attribute a on a.attrelid = c.oid
+ where c.relkind in ('r','p','v','m','f') and a.attnum > 0 and not a.attisdropped
+ and n.nspname not in ('pg_catalog','information_schema') and n.nspname not like 'pg\\_toast%';
+select distinct r.ev_class, d.refobjid, d.refobjsubid from pg_catalog.pg_rewrite r
+ join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+ and d.objid = r.oid where d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+ and d.refobjid <> r.ev_class;
+select inhrelid, inhparent, 0 from pg_catalog.pg_inherits";
+
+/// Reads a target's catalogue.
+///
+/// # Errors
+/// It can't be read.
+pub async fn catalogue(lane: &Lane, live: &Live) -> Result<Catalogue, String> {
+    let config = &lane.config;
+    let failed = |error: &dyn std::fmt::Display| format!("reading the catalogue: {error}");
+    let credential = config.credential.as_ref().map(|name| live.credentials.load(name));
+    let credential = credential.transpose().map_err(|error| failed(&error))?;
+    let user = credential.as_ref().map_or("", |credential| credential.user.as_str());
+    let parameters = [
+        (b"user".to_vec(), user.as_bytes().to_vec()),
+        (b"database".to_vec(), lane.database.as_bytes().to_vec()),
+        (b"application_name".to_vec(), b"weir catalogue".to_vec()),
+    ];
+    let mut upstream = login::log_in(config, credential.as_ref(), lane.original, 0, &parameters)
+        .await
+        .map_err(|error| failed(&error))?;
+    let mut message = Vec::new();
+    build::query(QUERY.as_bytes(), &mut message).map_err(|error| failed(&error))?;
+    upstream.stream.write(&message).await.map_err(|error| failed(&error))?;
+    let results = results(&mut upstream).await.map_err(|error| failed(&error))?;
+    let rules: Vec<_> = live.columns.iter().filter(|rule| rule.target == config.name).collect();
+    Ok(assemble(&results, |schema, table, column| {
+        let mut classes: Vec<Class> = rules
+            .iter()
+            .filter(|rule| rule.covers(schema, table, column))
+            .flat_map(|rule| rule.classes.iter().cloned())
+            .collect();
+        classes.sort();
+        classes.dedup();
+        classes
+    }))
+}
+
+/// A row of texts; what is NULL is empty.
+pub type Row = Vec<String>;
+
+/// Why a query has no results.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The target refuses it. Its words may quote values.
+    #[error("{message}")]
+    Refused {
+        /// The SQLSTATE.
+        code: String,
+        /// Its words.
+        message: String,
+    },
+    /// It speaks something else, or no more.
+    #[error("{0}")]
+    Broken(String),
+}
+
+fn broken(error: impl std::fmt::Display) -> ReadError {
+    ReadError::Broken(error.to_string())
+}
+
+/// Reads the results of a simple query, each as its rows of texts.
+///
+/// # Errors
+/// The target refuses it, or hangs up.
+pub async fn results(upstream: &mut Upstream) -> Result<Vec<Vec<Row>>, ReadError> {
+    let mut results = vec![Vec::new()];
+    let mut refused = None;
+    loop {
+        let found = frame::peek(upstream.buffer.unread(), Side::Target).map_err(broken)?;
+        let have = upstream.buffer.unread().len();
+        let Some(message) = found.and_then(|f| upstream.buffer.unread().get(..f.len)) else {
+            let wanted = found.map_or(1, |frame| frame.len.saturating_sub(have));
+            if wanted > weir_model::limits::READ_BYTES * 16 {
+                return Err(broken("a row is too long"));
+            }
+            if upstream.stream.read(&mut upstream.buffer, wanted).await.map_err(broken)? == 0 {
+                return Err(refused.unwrap_or_else(|| broken("the target hung up")));
+            }
+            continue;
+        };
+        let length = message.len();
+        match backend::parse(message).map_err(broken)? {
+            Backend::DataRow(row) => {
+                let cell = |cell: Option<&[u8]>| {
+                    String::from_utf8_lossy(cell.unwrap_or_default()).into_owned()
+                };
+                let row = row.iter().map(cell).collect();
+                if let Some(last) = results.last_mut() {
+                    last.push(row);
+                }
+            }
+            Backend::CommandComplete(_) => results.push(Vec::new()),
+            Backend::Error(fields) => {
+                let said = |field| {
+                    String::from_utf8_lossy(fields.get(field).unwrap_or_default()).into_owned()
+                };
+                refused = Some(ReadError::Refused { code: said(b'C'), message: said(b'M') });
+            }
+            Backend::ReadyForQuery(_) => {
+                upstream.buffer.consume(length);
+                return refused.map_or(Ok(results), Err);
+            }
+            _ => {}
+        }
+        upstream.buffer.consume(length);
+    }
+}
