@@ -20,6 +20,7 @@ mod messages;
 mod perimeter;
 mod record;
 mod refuse;
+mod scan;
 mod start;
 mod tls;
 mod transparent;

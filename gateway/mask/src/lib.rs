@@ -17,6 +17,7 @@ mod replace;
 #[cfg(test)]
 mod samples;
 mod scan;
+mod suggest;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ pub use crate::detector::{DETECTORS, Detector, Finding, index_of};
 pub use crate::key::Key;
 pub use crate::memory::{Known, Memory, Realm};
 pub use crate::plan::{Action, Column, ContentRules, Counts, Plan};
+pub use crate::suggest::{Family, Sample, Suggestion, suggest};
 pub use weir_model::Transform;
 
 use crate::key::Keyed;

@@ -10,6 +10,7 @@ pub mod dev;
 pub mod doctor;
 pub mod gateway;
 pub mod holds;
+pub mod mask;
 pub mod output;
 pub mod policy;
 pub mod replay;
@@ -79,6 +80,8 @@ enum Command {
     Run(run::Args),
     /// What waits for a human: list, show, approve, deny, watch.
     Holds(holds::Args),
+    /// Propose which columns of a target are to be masked.
+    Mask(mask::Args),
     /// Check, test and explain policy.
     Policy(policy::Args),
     /// List recorded sessions.
@@ -115,6 +118,7 @@ pub fn main(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bindings(args) => bindings::run(&args, common),
         Command::Run(args) => run::run(args, common),
         Command::Holds(args) => holds::run(args, common),
+        Command::Mask(args) => mask::run(args, common),
         Command::Policy(args) => policy::run(args, common),
         Command::Sessions(args) => sessions::run(args, common),
         Command::Show(args) => show::run(args, common),
