@@ -68,7 +68,31 @@ impl Walk {
         }
         self.limit(&s.limit_offset);
         self.limit(&s.limit_count);
+        self.row_locks(&s.locking_clause);
         outputs
+    }
+
+    /// FOR UPDATE and the like. A row lock is written into the row and holds others up: the server wants the
+    /// right to write for it, and a transaction that may write.
+    fn row_locks(&mut self, clauses: &[pg_query::Node]) {
+        for node in each(clauses) {
+            let NodeEnum::LockingClause(clause) = node else {
+                self.unplaced();
+                continue;
+            };
+            self.raise(Effect::Write);
+            // A table behind a name that stands for something else is locked through it.
+            let named = each(&clause.locked_rels).map(|n| match n {
+                NodeEnum::RangeVar(var) => self.scopes.locks(Some(&var.relname)),
+                _ => None,
+            });
+            let tables: Option<Vec<usize>> = if clause.locked_rels.is_empty() {
+                self.scopes.locks(None)
+            } else {
+                named.collect::<Option<Vec<_>>>().map(|lists| lists.concat())
+            };
+            self.resources.write(tables.as_deref());
+        }
     }
 
     /// Reads the WITH of a query, then the query with its names in scope.

@@ -36,6 +36,13 @@ impl Resources {
         }
     }
 
+    /// These are changed; all of them where nobody knows which.
+    pub(super) fn write(&mut self, these: Option<&[usize]>) {
+        for (at, flag) in self.written.iter_mut().enumerate() {
+            *flag |= these.is_none_or(|these| these.contains(&at));
+        }
+    }
+
     /// The resources, sorted.
     pub(super) fn finish(mut self) -> Vec<Resource> {
         let index = std::mem::take(&mut self.index);
@@ -159,6 +166,21 @@ impl Scopes {
     /// The tables of the innermost level, which is what a bare star means.
     pub(super) fn innermost_tables(&mut self) -> Vec<usize> {
         self.tables_of(self.levels.len().saturating_sub(1))
+    }
+
+    /// The tables whose rows a locking clause of the innermost level locks: all, or those of one name. Nothing
+    /// where there are others behind a name.
+    pub(super) fn locks(&self, name: Option<&str>) -> Option<Vec<usize>> {
+        let level = self.levels.last().map(Vec::as_slice).unwrap_or_default();
+        let mut tables = Vec::new();
+        for relation in level.iter().filter(|r| name.is_none_or(|name| r.name == name)) {
+            match relation.source {
+                Source::Table(at) | Source::Excluded(at) => tables.push(at),
+                Source::Function(_) => {}
+                Source::Derived | Source::Join => return None,
+            }
+        }
+        Some(tables)
     }
 
     fn tables_of(&mut self, from: usize) -> Vec<usize> {
