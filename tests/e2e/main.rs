@@ -10,6 +10,7 @@ mod doctor;
 mod drivers;
 mod evade;
 mod fallback;
+mod fastpath;
 mod faults;
 mod hold;
 mod identity;

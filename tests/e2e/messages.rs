@@ -1,11 +1,8 @@
-//! The rarer parts of the protocol: notifications, calls by number, large objects, binary COPY,
-//! portals that are read in pieces.
-
-use std::process::Stdio;
-use std::time::Duration;
+//! The rarer parts of the protocol: notifications, large objects, binary COPY, portals that are read in
+//! pieces.
 
 use weir_tests::postgres::Version;
-use weir_tests::{Gateway, Setup, wait_for};
+use weir_tests::{Gateway, Setup};
 
 /// A gateway whose policy permits everything, approvals included.
 fn permissive(version: Version) -> Gateway {
@@ -38,36 +35,6 @@ fn notifications_arrive_and_are_masked() {
         assert!(lines[1].starts_with("jobs ") && !said.out.contains("customer5@"), "{said:#?}");
         assert_eq!(lines[2], "[] (1,)", "{said:#?}");
     }
-}
-
-#[test]
-fn a_call_by_number_is_asked_about() {
-    let gateway = Gateway::start(&Setup::default());
-    let there = || gateway.postgres.direct("select count(*) from pg_largeobject_metadata");
-    let make = "select lo_from_bytea(4242, 'kept'); alter large object 4242 owner to app";
-    gateway.postgres.direct(make);
-    let agent = gateway.agent();
-    let mut outcomes = Vec::new();
-    for answer in ["deny", "approve"] {
-        let mut command =
-            agent.command("psql", &["-X", "-h", &gateway.host, "-c", "\\lo_unlink 4242"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn().expect("weir run");
-        let hold = wait_for("a hold", Duration::from_secs(10), || {
-            gateway.json(&["holds"]).as_array().and_then(|holds| holds.first().cloned())
-        });
-        assert_eq!(hold["statement"], "FunctionCall");
-        assert_eq!(there(), "1", "nothing runs while it waits");
-        gateway.ask(&["holds", answer, hold["id"].as_str().expect("an id")]);
-        let output = child.wait_with_output().expect("an end");
-        outcomes.push((output.status.success(), there()));
-    }
-    assert_eq!(outcomes, [(false, "1".to_owned()), (true, "0".to_owned())]);
-    let rows = gateway.duckdb(
-        "select status, verdict from exchanges where statement = 'FunctionCall' order by asked_at",
-    );
-    assert_eq!(rows.len(), 2, "{rows:#?}");
-    assert_eq!((&rows[0]["status"], &rows[1]["status"]), (&"refused".into(), &"ok".into()));
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub fn classify(statement: &Statement, state: &SqlState) -> Facts {
             }],
             flags: Default::default(),
         }),
+        Statement::Function { number } => postgres::call(*number),
         Statement::Unknown { what } => Facts::unknown(&what.to_lowercase()),
     }
 }

@@ -179,11 +179,34 @@ fn bytes_that_are_not_text_are_unknown() {
 #[test]
 fn other_statements_have_their_own_operations() {
     let state = SqlState::default();
-    let what = Statement::Unknown { what: "FunctionCall" };
-    assert_eq!(*classify(&what, &state).operation, Operation::unknown("functioncall"));
+    let what = Statement::Unknown { what: "Bind" };
+    assert_eq!(*classify(&what, &state).operation, Operation::unknown("bind"));
     assert_eq!(classify(&Statement::Connect, &state).operation.verbs, ["connect"]);
     let resolve = Statement::Resolve { name: "a.b".to_owned(), kind: "A".to_owned() };
     assert_eq!(classify(&resolve, &state).operation.resources[0].name, "a.b");
+}
+
+#[test]
+fn calls_by_number_mean_what_calls_by_name_mean() {
+    let check = |number: u32, name: &str| {
+        let by_number = classify(&Statement::Function { number }, &SqlState::default()).operation;
+        let by_name = facts(&format!("SELECT {name}(1)")).operation;
+        assert_eq!(by_number.resources, by_name.resources, "{number}");
+        assert_eq!(
+            (&by_number.flags, by_number.effect),
+            (&by_name.flags, by_name.effect.max(Effect::Read))
+        );
+        by_number.effect
+    };
+    assert_eq!(check(952, "lo_open"), Effect::Read);
+    assert_eq!(check(954, "loread"), Effect::Read);
+    assert_eq!(check(955, "lowrite"), Effect::Write);
+    assert_eq!(check(964, "lo_unlink"), Effect::Write);
+    // lo_import, lo_export, lower, and a number of nobody's.
+    for number in [764, 765, 870, 0] {
+        let call = classify(&Statement::Function { number }, &SqlState::default());
+        assert_eq!(*call.operation, Operation::unknown("functioncall"));
+    }
 }
 
 #[test]

@@ -33,9 +33,14 @@ pub enum Statement {
         /// The record type, for instance `A`.
         kind: String,
     },
+    /// A call of a function of the server's by its number, which PostgreSQL calls the fast path.
+    Function {
+        /// The number.
+        number: u32,
+    },
     /// Something the codec knows to be a request, but not what it does.
     Unknown {
-        /// What it was, for the record, for instance `FunctionCall`.
+        /// What it was, for the record, for instance `Bind`.
         what: &'static str,
     },
 }

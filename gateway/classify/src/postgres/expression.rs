@@ -312,6 +312,11 @@ impl Walk {
     pub(super) fn judged(&mut self, name: &[&str]) {
         match functions::judge(name) {
             Judgement::Safe => return,
+            Judgement::Reads => {
+                self.raise(Effect::Read);
+                self.resources.touch(ResourceKind::Function, name.join("."), false);
+                return;
+            }
             Judgement::Does(effect, flags) => {
                 self.raise(effect);
                 flags.iter().for_each(|f| self.flag(*f));

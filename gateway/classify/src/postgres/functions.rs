@@ -30,6 +30,8 @@ static SETS: LazyLock<HashSet<&'static str>> =
 pub(super) enum Judgement {
     /// It changes nothing and reads nothing but its arguments and the catalogue.
     Safe,
+    /// It changes nothing, and reads what is in no table.
+    Reads,
     /// It is known, and does this.
     Does(Effect, &'static [Flag]),
     /// Nobody knows.
@@ -82,6 +84,9 @@ pub(super) fn takes_row(name: &str) -> bool {
 fn built_in(name: &str) -> Judgement {
     if SAFE.contains(name) {
         return Judgement::Safe;
+    }
+    if reads(name) {
+        return Judgement::Reads;
     }
     if reaches_host(name) {
         return Judgement::Does(Effect::Admin, &[Flag::ToProgram]);
@@ -146,6 +151,21 @@ fn administers(name: &str) -> bool {
                 | "pg_stop_making_pinned_objects"
                 | "pg_nextoid"
         )
+}
+
+/// Large objects, as they are. Opening one for writing changes nothing: the writing is a call of its own.
+fn reads(name: &str) -> bool {
+    matches!(
+        name,
+        "lo_get"
+            | "lo_open"
+            | "lo_close"
+            | "loread"
+            | "lo_lseek"
+            | "lo_lseek64"
+            | "lo_tell"
+            | "lo_tell64"
+    )
 }
 
 fn writes(name: &str) -> bool {

@@ -5,6 +5,7 @@ mod before;
 mod carrier;
 mod condition;
 mod expression;
+mod fastpath;
 mod filter;
 mod functions;
 mod inference;
@@ -29,6 +30,7 @@ mod write;
 
 pub(crate) use before::before_image;
 pub use before::{Before, BeforeImage};
+pub(crate) use fastpath::call;
 pub use inference::Comparison;
 pub(crate) use places::places;
 pub use places::{Given, Place, Places};

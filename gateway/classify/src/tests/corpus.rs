@@ -86,6 +86,7 @@ fn every_case_of_the_corpus_is_classified_as_it_says() {
     let mut count = 0;
     for file in [
         "queries.toml",
+        "disguise.toml",
         "nowhere.toml",
         "functions.toml",
         "statements.toml",

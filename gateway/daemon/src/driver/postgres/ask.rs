@@ -93,6 +93,14 @@ impl Lane {
         Rc::new(self.decide(&live, what.as_bytes().into(), facts))
     }
 
+    /// Judges a call of a function by number.
+    pub fn judge_function(&self, number: u32) -> Rc<Judged> {
+        let live = self.live();
+        let facts = classify(&Statement::Function { number }, &self.state.get().sql());
+        let text = format!("FunctionCall {number}");
+        Rc::new(self.decide(&live, text.into_bytes().into(), facts))
+    }
+
     fn decide(&self, live: &Live, bytes: Arc<[u8]>, facts: Facts) -> Judged {
         let prepared = self.sql_prepared.borrow();
         let operation = facts.resolve(&|name| prepared.get(name).cloned().flatten());

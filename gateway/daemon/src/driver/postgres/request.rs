@@ -11,7 +11,7 @@ use weir_model::{Effect, Entry, Flag, Refusal, limits};
 use weir_wire::WireError;
 use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::conversation::{ClientStep, Portal};
-use weir_wire::postgres::frontend::{self, Frontend, Kind};
+use weir_wire::postgres::frontend::{self, Frontend, FunctionCall, Kind};
 use weir_wire::postgres::{Frame, Side as From, frame, refuse};
 
 use super::ask::{Asking, Phase};
@@ -156,7 +156,7 @@ impl Requests<'_> {
             ClientStep::Execute { portal, inject } => {
                 self.execute(&parsed, portal, inject, message)?
             }
-            ClientStep::Function => self.function(message).await?,
+            ClientStep::Function(call) => self.function(&call, message).await?,
             ClientStep::Terminate => {
                 self.forward().await?;
                 return Err(End::Goodbye);
@@ -229,9 +229,13 @@ impl Requests<'_> {
         Ok(())
     }
 
-    async fn function(&mut self, message: &[u8]) -> Result<(), End> {
-        let judged = self.lane.judge_unknown("FunctionCall");
-        let asking = self.ask(judged, Vec::new(), Phase::Run).await?;
+    /// An approval of a call is bound to the number and the arguments, like one of a statement.
+    async fn function(&mut self, call: &FunctionCall<'_>, message: &[u8]) -> Result<(), End> {
+        let judged = self.lane.judge_function(call.oid);
+        let values = call.arguments.iter().enumerate();
+        let arguments =
+            values.map(|(place, value)| shown(value?, call.formats.of(place))).collect();
+        let asking = self.ask(judged, arguments, Phase::Run).await?;
         let substitute = |out: &mut Vec<u8>| {
             refuse::substitute_function_call(out);
             Ok(())

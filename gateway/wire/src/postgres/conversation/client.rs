@@ -6,7 +6,7 @@ use weir_model::limits;
 
 use super::{Conversation, Described, Expected, Portal, Prepared, too_many};
 use crate::WireError;
-use crate::postgres::frontend::{Frontend, Kind};
+use crate::postgres::frontend::{Frontend, FunctionCall, Kind};
 use crate::postgres::lists::{Cells, Formats};
 
 /// What to do with a client's message. The messages that pass without being asked about are the
@@ -52,7 +52,7 @@ pub enum ClientStep<'a, S, X, D> {
     /// A portal that is not known here.
     ExecuteUnknown,
     /// A function called by its number.
-    Function,
+    Function(FunctionCall<'a>),
     /// The client says goodbye.
     Terminate,
 }
@@ -108,7 +108,7 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
                 ClientStep::Pass
             }
             Frontend::Flush => ClientStep::Pass,
-            Frontend::FunctionCall(_) => ClientStep::Function,
+            Frontend::FunctionCall(call) => ClientStep::Function(*call),
             // The server ignores these outside of COPY.
             Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail(_) => ClientStep::Drop,
             Frontend::Password(_) => {

@@ -21,7 +21,7 @@ fn client(talk: &mut Talk, write: impl FnOnce(&mut Vec<u8>)) -> Result<String, W
         ClientStep::BindUnknown => "bind unknown".to_owned(),
         ClientStep::Execute { inject, .. } => format!("execute inject={inject}"),
         ClientStep::ExecuteUnknown => "execute unknown".to_owned(),
-        ClientStep::Function => "function".to_owned(),
+        ClientStep::Function(_) => "function".to_owned(),
         ClientStep::Terminate => "terminate".to_owned(),
     })
 }
