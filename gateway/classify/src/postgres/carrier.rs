@@ -125,6 +125,9 @@ impl Walk {
         }
         self.scopes.enter();
         if let Some(var) = &s.relation {
+            if s.is_from {
+                self.writes_system(var);
+            }
             let at = self.resources.touch(ResourceKind::Table, relation(var), s.is_from);
             self.scopes.add(&var.relname, Source::Table(at));
             let columns = parts(&s.attlist);

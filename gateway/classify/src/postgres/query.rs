@@ -10,6 +10,7 @@ use weir_model::{Effect, Flag, ResourceKind};
 use super::expression::Use;
 use super::names::{each, inside, relation};
 use super::output::Outputs;
+use super::relation::system;
 use super::scope::Source;
 use super::walk::Walk;
 use super::{condition, names};
@@ -240,10 +241,27 @@ impl Walk {
             self.unplaced();
             return self.resources.touch(ResourceKind::Table, String::new(), true);
         };
+        self.writes_system(var);
         let at = self.resources.touch(ResourceKind::Table, relation(var), true);
         let alias = var.alias.as_ref().map_or(var.relname.as_str(), |a| a.aliasname.as_str());
         self.scopes.add(alias, Source::Table(at));
         at
+    }
+
+    /// A superuser may write the catalogue itself: roles, privileges, functions. And to update `pg_settings`
+    /// is to call `set_config`, with whatever the rows hold.
+    pub(super) fn writes_system(&mut self, var: &RangeVar) {
+        match system(var) {
+            None => {}
+            Some("pg_settings") => {
+                self.raise(Effect::Unknown);
+                self.changes_session = true;
+            }
+            Some(_) => {
+                self.raise(Effect::Admin);
+                self.flag(Flag::Privilege);
+            }
+        }
     }
 
     /// A column that is assigned to, with its value.

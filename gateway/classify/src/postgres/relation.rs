@@ -7,7 +7,7 @@ use pg_query::protobuf::{
     Alias, FuncCall, JoinExpr, JsonTable, RangeFunction, RangeSubselect, RangeTableFunc,
     RangeTableSample, RangeVar,
 };
-use weir_model::ResourceKind;
+use weir_model::{Effect, ResourceKind};
 
 use super::expression::Use;
 use super::inference::Frame;
@@ -46,6 +46,9 @@ impl Walk {
         let source = if with {
             Source::Derived
         } else {
+            if system(var).is_some_and(|name| SERVERS_FILES.contains(&name)) {
+                self.raise(Effect::Admin);
+            }
             Source::Table(self.resources.touch(ResourceKind::Table, relation(var), false))
         };
         // t(a, b) renames the first columns, whatever they are.
@@ -237,6 +240,16 @@ impl Walk {
         });
         self.inference.decisive(&frame.1);
     }
+}
+
+/// Views that read the server's own files, as functions do that only administrators call.
+const SERVERS_FILES: [&str; 3] =
+    ["pg_file_settings", "pg_hba_file_rules", "pg_ident_file_mappings"];
+
+/// The name of a relation that may be one of the system's own.
+pub(super) fn system(var: &RangeVar) -> Option<&str> {
+    let place = matches!(var.schemaname.as_str(), "" | "pg_catalog");
+    (place && var.relname.starts_with("pg_")).then_some(var.relname.as_str())
 }
 
 /// Whether a function's arguments may decide how many rows it has, more than by the length of a value:
