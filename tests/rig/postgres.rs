@@ -35,6 +35,11 @@ impl Version {
     }
 }
 
+/// Where a version's server writes its log.
+pub fn log(version: Version) -> PathBuf {
+    version.dir().join("log")
+}
+
 /// The directory of 15's certificate, `server.crt`, and its key, `server.key`.
 pub fn certificate() -> PathBuf {
     Version::V15.dir()

@@ -4,6 +4,7 @@ mod apt;
 mod bench;
 mod conformance;
 mod demo;
+mod differential;
 mod ebpf;
 mod pgtree;
 mod setup;
@@ -49,6 +50,9 @@ enum Task {
     Bench(bench::Args),
     /// Run the suites of PostgreSQL and its drivers, direct and through Weir, and compare.
     Conformance(conformance::Args),
+    /// Run statements at random and PostgreSQL's own, and compare what the server did with what the
+    /// classifier said.
+    Differential(differential::Args),
     /// Run the eBPF suites on other kernels, in machines that QEMU emulates.
     Vm(vm::Args),
 }
@@ -63,6 +67,7 @@ fn main() -> anyhow::Result<()> {
         Task::Pgtree { check } => pgtree::run(check),
         Task::Bench(args) => bench::run(&args),
         Task::Conformance(args) => conformance::run(&args),
+        Task::Differential(args) => differential::run(&args),
         Task::Vm(args) => vm::run(&args),
     }
 }

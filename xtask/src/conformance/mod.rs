@@ -5,7 +5,7 @@
 mod dump;
 mod place;
 mod report;
-mod source;
+pub(crate) mod source;
 mod suites;
 
 use std::time::Instant;

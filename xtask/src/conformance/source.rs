@@ -26,14 +26,7 @@ pub(super) fn built(major: &str, folder: &Path) -> Result<PathBuf> {
     if let Ok(name) = fs::read_to_string(&stamp) {
         return Ok(folder.join(name));
     }
-    let archives = folder.join("archives");
-    eprintln!("fetching the source of PostgreSQL {major}");
-    let apt = Apt::sources(&[release()?], &folder.join("apt"))?;
-    apt.source(&format!("postgresql-{major}"), &archives)?;
-    let archive = entry(&archives, |name| name.contains(".orig.tar"))?;
-    shell::quietly(shell::words("tar", ["-x", "-C"]).arg(folder).arg("-f").arg(archive))?;
-    let prefix = format!("postgresql-{major}.");
-    let source = entry(folder, |name| name.starts_with(&prefix))?;
+    let source = fetched(major, folder)?;
     eprintln!("building its suites");
     let mut configure = shell::program(source.join("configure"));
     configure.args(["--without-readline", "--without-zlib", "--without-icu"]);
@@ -46,6 +39,21 @@ pub(super) fn built(major: &str, folder: &Path) -> Result<PathBuf> {
     let name = source.file_name().unwrap_or_default().to_string_lossy().into_owned();
     fs::write(&stamp, name).context("remembering what is built")?;
     Ok(source)
+}
+
+/// The source of a major version, as it comes; what was fetched before is used again.
+pub(crate) fn fetched(major: &str, folder: &Path) -> Result<PathBuf> {
+    let prefix = format!("postgresql-{major}.");
+    if let Ok(source) = entry(folder, |name| name.starts_with(&prefix)) {
+        return Ok(source);
+    }
+    let archives = folder.join("archives");
+    eprintln!("fetching the source of PostgreSQL {major}");
+    let apt = Apt::sources(&[release()?], &folder.join("apt"))?;
+    apt.source(&format!("postgresql-{major}"), &archives)?;
+    let archive = entry(&archives, |name| name.contains(".orig.tar"))?;
+    shell::quietly(shell::words("tar", ["-x", "-C"]).arg(folder).arg("-f").arg(archive))?;
+    entry(folder, |name| name.starts_with(&prefix))
 }
 
 fn entry(folder: &Path, fits: impl Fn(&str) -> bool) -> Result<PathBuf> {
