@@ -19,6 +19,7 @@ mod jail;
 mod mask;
 mod messages;
 mod perimeter;
+mod quote;
 mod record;
 mod refuse;
 mod scan;

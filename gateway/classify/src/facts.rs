@@ -40,6 +40,8 @@ pub struct Facts {
     /// Whether it stores values that it reads from tables (`INSERT ... SELECT`, `SET a = b`,
     /// `CREATE TABLE AS`), which may carry a column's values to one of another name.
     pub stores: bool,
+    /// Of each of its statements: whether it changes rows and returns none of its own.
+    pub silent: Vec<bool>,
     /// SQL-level prepared statements that it defines, in order.
     pub prepares: Vec<(String, Arc<Operation>)>,
     /// SQL-level prepared statements that it runs; until resolved the effect is `Unknown`.
@@ -78,6 +80,7 @@ impl Facts {
             defines: false,
             deferred: false,
             stores: false,
+            silent: Vec::new(),
             prepares: Vec::new(),
             executes: Vec::new(),
             deallocates: Vec::new(),

@@ -244,3 +244,23 @@ fn the_generic_dialect_knows_little_and_says_so() {
         assert_eq!(effect(sql), Effect::Unknown, "{sql}");
     }
 }
+
+#[test]
+fn what_an_alteration_fills_is_stored() {
+    for (sql, stores) in [
+        ("ALTER TABLE t ALTER COLUMN note TYPE text USING email", true),
+        ("ALTER TABLE t ALTER COLUMN loud DROP EXPRESSION", true),
+        ("ALTER TABLE t ALTER COLUMN note TYPE text", false),
+        ("ALTER TABLE t ADD COLUMN n int DEFAULT 1", false),
+    ] {
+        assert_eq!(facts(sql).stores, stores, "{sql}");
+    }
+}
+
+#[test]
+fn statements_without_rows_of_their_own_are_told_apart() {
+    let silent = |sql: &str| facts(sql).silent;
+    assert_eq!(silent("UPDATE t SET a = 1; SELECT 1"), [true, false]);
+    assert_eq!(silent("DELETE FROM t RETURNING a; INSERT INTO t VALUES (1)"), [false, true]);
+    assert_eq!(silent("BEGIN; EXPLAIN DELETE FROM t"), [false, false]);
+}

@@ -86,6 +86,7 @@ fn facts(walk: Walk, statements: usize, fingerprint: Option<i64>) -> Facts {
         defines: walk.defines,
         deferred: walk.deferred,
         stores: walk.stores,
+        silent: walk.silent,
         prepares: walk.prepares,
         executes: walk.executes,
         deallocates: walk.deallocates,

@@ -298,3 +298,14 @@ impl Walk {
         self.targets(&clause.exprs, flows)
     }
 }
+
+/// Whether a statement changes rows and returns none.
+pub(super) fn is_silent(node: &NodeEnum) -> bool {
+    match node {
+        NodeEnum::InsertStmt(s) => s.returning_clause.is_none(),
+        NodeEnum::UpdateStmt(s) => s.returning_clause.is_none(),
+        NodeEnum::DeleteStmt(s) => s.returning_clause.is_none(),
+        NodeEnum::MergeStmt(s) => s.returning_clause.is_none(),
+        _ => false,
+    }
+}

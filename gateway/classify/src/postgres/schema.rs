@@ -293,7 +293,13 @@ impl Walk {
             self.raise(Effect::Admin);
             self.flag(Flag::Privilege);
         }
-        self.definition(inside(&cmd.def));
+        match cmd.subtype() {
+            // USING fills one column out of others.
+            Cmd::AtAlterColumnType => self.stored(|w| w.definition(inside(&cmd.def))),
+            // What was generated stays, and where it came from is forgotten.
+            Cmd::AtDropExpression => self.stores = true,
+            _ => self.definition(inside(&cmd.def)),
+        }
     }
 
     fn index(&mut self, s: &IndexStmt) {

@@ -9,6 +9,7 @@ use weir_model::{Effect, Flag, Operation, ResourceKind};
 use super::inference::Inference;
 use super::lineage::Lineage;
 use super::place::{Place, place};
+use super::query;
 use super::scope::{Resources, Scopes};
 
 /// What has been gathered so far.
@@ -26,6 +27,7 @@ pub(super) struct Walk {
     pub(super) defines: bool,
     pub(super) deferred: bool,
     pub(super) stores: bool,
+    pub(super) silent: Vec<bool>,
     /// Columns and sublinks read so far: what changed it was not made of constants alone.
     pub(super) columns_seen: usize,
     /// Where integers begin whose value means nothing.
@@ -51,6 +53,7 @@ impl Default for Walk {
             defines: false,
             deferred: false,
             stores: false,
+            silent: Vec::new(),
             columns_seen: 0,
             free: Vec::new(),
             prepares: Vec::new(),
@@ -64,6 +67,7 @@ impl Walk {
     /// Reads a statement of the message.
     pub(super) fn top(&mut self, node: &NodeEnum) {
         self.scopes = Scopes::default();
+        self.silent.push(query::is_silent(node));
         self.statement(node);
         if self.scopes.exhausted() {
             self.unplaced();

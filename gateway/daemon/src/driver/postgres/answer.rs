@@ -11,8 +11,9 @@ use weir_wire::postgres::conversation::TargetStep;
 use weir_wire::postgres::{DataRow, Side as From, Transaction, command_tag, frame, refuse};
 
 use super::catalogue;
-use super::delivery::Out;
+use super::delivery::{Out, status};
 use super::lane::{Exchange, Lane, Lot, of_whom};
+use super::quote;
 use super::shape::{self, Shape};
 use crate::driver::buffer::Buffer;
 use crate::driver::stream::Side;
@@ -109,7 +110,12 @@ impl Answers<'_> {
         let parsed = backend::parse(message)?;
         let step = self.lane.talk.borrow_mut().target(&parsed)?;
         match step {
-            TargetStep::Aside => self.aside(&parsed, message),
+            TargetStep::Aside => {
+                if matches!(parsed, Backend::Notice(_)) {
+                    catalogue::refresh(self.lane).await;
+                }
+                self.aside(&parsed, message);
+            }
             TargetStep::Swallow => {}
             TargetStep::Shape { of, exchange, swallow } => {
                 let Backend::RowDescription(description) = &parsed else { return Ok(()) };
@@ -122,7 +128,8 @@ impl Answers<'_> {
                         return Ok(());
                     }
                 };
-                let shape = shape::of(self.lane, message, description, &judged).await;
+                let silent = exchange.as_ref().is_some_and(|exchange| exchange.is_silent());
+                let shape = shape::of(self.lane, message, description, &judged, silent).await;
                 let shape = shape.map_err(End::Mask)?;
                 if let Some(of) = &of {
                     of.keep(shape.clone());
@@ -177,7 +184,7 @@ impl Answers<'_> {
                 self.out.bytes.extend_from_slice(message);
             }
             Backend::Notice(fields) => {
-                let clean = shape::clean_fields(self.lane, b'N', fields, None);
+                let clean = quote::clean_fields(self.lane, b'N', fields, None);
                 self.out.bytes.extend_from_slice(clean.as_deref().unwrap_or(message));
             }
             Backend::Notification { pid, channel, payload } => {
@@ -271,6 +278,7 @@ impl Answers<'_> {
     fn completed(&self, exchange: &Exchange, parsed: &Backend<'_>) {
         *exchange.shape.borrow_mut() = None;
         if let Backend::CommandComplete(tag) = parsed {
+            exchange.ended.set(exchange.ended.get() + 1);
             let (verb, rows) = command_tag(tag);
             let changes = !matches!(verb, b"SELECT" | b"FETCH" | b"MOVE");
             if let (Some(rows), true) = (rows, changes) {
@@ -300,7 +308,7 @@ impl Answers<'_> {
             }
             _ => {
                 let judged = exchange.as_ref().map(|exchange| exchange.judged.as_ref());
-                let clean = shape::clean_fields(self.lane, b'E', fields, judged);
+                let clean = quote::clean_fields(self.lane, b'E', fields, judged);
                 self.out.bytes.extend_from_slice(clean.as_deref().unwrap_or(message));
             }
         }
@@ -323,11 +331,14 @@ impl Answers<'_> {
         }
         // Only now do other sessions see what this one changed.
         let idle = self.lane.talk.borrow().transaction() == Transaction::Idle;
-        if idle && self.lane.schema_changes.take() {
+        let quiet = self.lane.talk.borrow().is_quiet();
+        if idle && self.lane.schema_changes.get() {
+            // What is on its way may be the next transaction that changes it.
+            self.lane.schema_changes.set(!quiet);
             self.lane.services.catalogues.invalidate(&self.lane.config.name);
         }
         // Portals that nobody will run any more.
-        if self.lane.talk.borrow().is_quiet() {
+        if quiet {
             for exchange in self.lane.open.borrow_mut().drain(..) {
                 if exchange.forwarded_us.get().is_some() {
                     let status = if exchange.suspended.get() { "ok" } else { "aborted" };
@@ -371,14 +382,6 @@ impl Answers<'_> {
         if let Err(error) = self.client.write(&out).await {
             tracing::debug!(%error, "telling a client why");
         }
-    }
-}
-
-fn status(exchange: &Exchange) -> &'static str {
-    match (exchange.error_code.borrow().is_some(), exchange.prepare) {
-        (true, _) => "error",
-        (false, true) => "prepared",
-        (false, false) => "ok",
     }
 }
 

@@ -35,6 +35,7 @@ pub enum Origin<'a> {
 #[derive(Default)]
 pub struct Catalogue {
     relations: HashSet<u32>,
+    views: HashSet<u32>,
     columns: HashMap<(u32, i16), (ColumnRef, Vec<Class>)>,
     /// The sensitive ones, by name.
     by_name: HashMap<String, Vec<(u32, i16)>>,
@@ -57,6 +58,11 @@ impl Catalogue {
             None if table < FIRST_NORMAL => Origin::System,
             None => Origin::Stranger,
         }
+    }
+
+    /// Whether a relation is a view, which another statement can make another one.
+    pub fn is_view(&self, relation: u32) -> bool {
+        self.views.contains(&relation)
     }
 
     /// Whether an operation touches a relation with sensitive columns, a view over one included.
@@ -130,6 +136,16 @@ impl Catalogue {
         };
         let found = self.columns.iter().filter(move |(_, (column, _))| of(column));
         found.map(|(key, (column, classes))| (column, classes.as_slice(), self.plain.contains(key)))
+    }
+
+    /// Whether a relation of this name has sensitive columns, in whatever schema.
+    pub fn has_classified(&self, table: &str) -> bool {
+        self.unreadable || self.classified().any(|(column, _)| bare(&column.table) == table)
+    }
+
+    /// Whether anything is sensitive at all.
+    pub fn classifies(&self) -> bool {
+        self.unreadable || self.classified().next().is_some()
     }
 
     /// A catalogue that could not be read: every operation counts as touching it.

@@ -77,3 +77,12 @@ fn part_entry(lane: &Lane, exchange: &Exchange) -> Entry {
         formats: formats.unwrap_or_default(),
     })
 }
+
+/// How an answer that was not refused ended.
+pub(super) fn status(exchange: &Exchange) -> &'static str {
+    match (exchange.error_code.borrow().is_some(), exchange.prepare) {
+        (true, _) => "error",
+        (false, true) => "prepared",
+        (false, false) => "ok",
+    }
+}

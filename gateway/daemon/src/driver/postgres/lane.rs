@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 use weir_classify::{Facts, SqlState};
 use weir_model::entry::{self, Answered};
-use weir_model::{Caller, Decision, Entry, ExchangeId, FlowId, Operation, Refusal, Target};
+use weir_model::{Caller, Decision, Effect, Entry, ExchangeId, FlowId, Operation, Refusal, Target};
 use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::conversation::{Conversation, Portal};
 
@@ -94,11 +94,20 @@ pub struct Exchange {
     pub suspended: Cell<bool>,
     /// Parts recorded.
     pub parts: Cell<u32>,
+    /// How many of its statements have ended.
+    pub ended: Cell<usize>,
     /// The shape of the rows that are coming.
     pub shape: RefCell<Option<Rc<Shape>>>,
 }
 
 impl Exchange {
+    /// Whether the statement that it is at has no rows of its own: what comes all the same is of a rule's.
+    pub fn is_silent(&self) -> bool {
+        let facts = &self.judged.facts;
+        let runs = !facts.executes.is_empty() && self.judged.operation.effect >= Effect::Write;
+        runs || facts.silent.get(self.ended.get()).copied().unwrap_or(false)
+    }
+
     /// The entry that ends it.
     pub fn answered(&self, flow: FlowId, status: &'static str) -> Answered {
         self.answered.set(true);
@@ -324,6 +333,7 @@ impl Lane {
             answered: Cell::new(false),
             suspended: Cell::new(false),
             parts: Cell::new(0),
+            ended: Cell::new(0),
             shape: RefCell::default(),
         });
         let mut open = self.open.borrow_mut();

@@ -11,6 +11,7 @@ pub mod guard;
 pub mod hold;
 pub mod lane;
 pub mod login;
+pub mod quote;
 pub mod request;
 pub mod reveal;
 pub mod scram;

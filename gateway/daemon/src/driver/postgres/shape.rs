@@ -11,7 +11,6 @@ use weir_policy::ColumnVerdict;
 use weir_wire::WireError;
 use weir_wire::postgres::DataRow;
 use weir_wire::postgres::build::RowWriter;
-use weir_wire::postgres::fields::Fields;
 use weir_wire::postgres::rows::{Field, RowDescription};
 
 use super::catalogue::{self, Catalogue, Origin};
@@ -148,6 +147,7 @@ pub struct Known {
     age: u64,
     policy: Arc<str>,
     deferred: usize,
+    strict: bool,
     at: Instant,
     shape: Rc<Shape>,
 }
@@ -161,21 +161,25 @@ pub async fn of(
     message: &[u8],
     description: &RowDescription<'_>,
     judged: &Judged,
+    silent: bool,
 ) -> Result<Rc<Shape>, String> {
     let live = lane.live();
+    // Names may mean what no other session sees yet, and a rule's rows are of nobody's query.
+    let strict = silent || lane.schema_changes.get();
     let (age, deferred) = (lane.age(), lane.deferred.borrow().len());
     if let Some(known) = judged.shape.borrow().as_ref()
         && known.age == age
         && known.deferred == deferred
+        && known.strict == strict
         && known.policy == *live.policy.hash()
         && known.at.elapsed() < catalogue::FRESH
         && known.description == message
     {
         return Ok(known.shape.clone());
     }
-    let shape = made(lane, description, judged).await?;
+    let shape = made(lane, description, judged, strict).await?;
     let (description, policy) = (message.to_vec(), live.policy.hash().clone());
-    let known = Known { description, age, policy, deferred, at: Instant::now(), shape };
+    let known = Known { description, age, policy, deferred, strict, at: Instant::now(), shape };
     let shape = known.shape.clone();
     *judged.shape.borrow_mut() = Some(known);
     Ok(shape)
@@ -185,13 +189,15 @@ async fn made(
     lane: &Lane,
     description: &RowDescription<'_>,
     judged: &Judged,
+    strict: bool,
 ) -> Result<Rc<Shape>, String> {
     let live = lane.live();
     let fields: Vec<Field<'_>> = description.iter().collect();
     let tables = fields.iter().map(|field| field.table);
     let catalogue = catalogue::of(lane, &live, tables).await?;
     *lane.catalogue.borrow_mut() = catalogue.clone();
-    let mixed = computed(lane, &live, &catalogue, judged, false);
+    let mixed = computed(lane, &live, &catalogue, judged, strict);
+    let changes = lane.schema_changes.get();
     let stranger = computed(lane, &live, &catalogue, judged, true);
     let mut realms = Vec::with_capacity(fields.len());
     let columns = fields.iter().map(|field| {
@@ -202,6 +208,10 @@ async fn made(
             Origin::Column(column, classes) if !classes.is_empty() => {
                 realm = reveal::realm(lane, &live, column, classes, field.type_oid);
                 hidden(lane, &live, column, classes)
+            }
+            // As another session sees it; here it may be another view by now.
+            Origin::Column(..) if changes && catalogue.is_view(field.table) => {
+                stranger.clone().unwrap_or_else(|| content(field.type_oid))
             }
             Origin::Column(..) | Origin::System => content(field.type_oid),
         };
@@ -295,68 +305,4 @@ pub fn found_in(lane: &Lane, bytes: &[u8]) -> bool {
     let (mut out, mut counts) = (Vec::new(), weir_mask::Counts::new());
     let masker = &lane.services.masker;
     masker.cell(&column, &rules(lane), bytes, &mut out, &mut counts) != Outcome::Unchanged
-}
-
-/// An error or notice with its findings hidden, as a whole message, if there are any. The texts of a
-/// statement that touches sensitive columns may quote their values, so those lose their quotes.
-pub fn clean_fields(
-    lane: &Lane,
-    tag: u8,
-    fields: &Fields<'_>,
-    judged: Option<&Judged>,
-) -> Option<Vec<u8>> {
-    let known = lane.catalogue.borrow().clone();
-    let touches = |judged: &Judged| known.touches(&judged.operation);
-    // A notice is nobody's answer: any statement in flight may have raised it.
-    let sensitive = match judged {
-        Some(judged) => touches(judged),
-        None => lane.open.borrow().iter().any(|exchange| touches(&exchange.judged)),
-    };
-    let mut changed = false;
-    let mut body = Vec::new();
-    for (kind, value) in fields.iter() {
-        let mut text = value.to_vec();
-        if matches!(kind, b'M' | b'D' | b'H' | b'W' | b'q') {
-            if let Some(quiet) = lane.way_back.hide(&text) {
-                text = quiet;
-                changed = true;
-            }
-            if sensitive && let Some(quiet) = unquote(&text, kind) {
-                text = quiet;
-                changed = true;
-            }
-            if let Some(clean) = clean_text(lane, &text) {
-                text = clean;
-                changed = true;
-            }
-        }
-        body.push(kind);
-        body.extend_from_slice(&text);
-        body.push(0);
-    }
-    if !changed {
-        return None;
-    }
-    body.push(0);
-    let length = u32::try_from(body.len() + 4).ok()?;
-    let mut message = vec![tag];
-    message.extend_from_slice(&length.to_be_bytes());
-    message.extend_from_slice(&body);
-    Some(message)
-}
-
-/// A text that may quote values of sensitive columns: details and contexts keep nothing, other texts
-/// lose everything between their first and their last quote.
-fn unquote(text: &[u8], kind: u8) -> Option<Vec<u8>> {
-    const HIDDEN: &[u8] = b"[hidden by weir]";
-    if matches!(kind, b'D' | b'W' | b'q') {
-        return Some(HIDDEN.to_vec());
-    }
-    let is_quote = |byte: &u8| matches!(byte, b'"' | b'\'');
-    let start = text.iter().position(is_quote)?;
-    let end = text.iter().rposition(is_quote)?;
-    let mut quiet = text.get(..start)?.to_vec();
-    quiet.extend_from_slice(HIDDEN);
-    quiet.extend_from_slice(text.get(end + 1..)?);
-    Some(quiet)
 }

@@ -1,4 +1,4 @@
-//! Makes a catalogue of what was read.
+//! Makes a catalogue of what was read: classes spread to views, to what inherits, to generated columns.
 
 use weir_model::{Class, ColumnRef};
 
@@ -10,7 +10,7 @@ const TEXTS: [&str; 3] = ["25", "1043", "1042"];
 /// Ordinary and partitioned tables.
 const TABLES: [&str; 2] = ["r", "p"];
 
-/// Puts the three results together: `SET`, columns, dependencies, inheritance.
+/// Puts the results together: `SET`, columns, dependencies, inheritance, generated columns.
 pub(super) fn assemble(
     results: &[Vec<Row>],
     classes: impl Fn(&str, &str, &str) -> Vec<Class>,
@@ -25,6 +25,9 @@ pub(super) fn assemble(
             catalogue.plain.insert((oid, number));
         }
         catalogue.relations.insert(oid);
+        if of == "v" {
+            catalogue.views.insert(oid);
+        }
         let origin = ColumnRef { table: format!("{schema}.{table}"), column: column.clone() };
         catalogue.columns.insert((oid, number), (origin, classes));
     }
@@ -32,9 +35,14 @@ pub(super) fn assemble(
         let [one, other, column] = row.as_slice() else { return None };
         Some((one.parse().ok()?, other.parse().ok()?, column.parse().ok()?))
     };
+    let generated = |row: &Row| -> Option<(u32, i16, i16)> {
+        let [table, column, source] = row.as_slice() else { return None };
+        Some((table.parse().ok()?, column.parse().ok()?, source.parse().ok()?))
+    };
     let views: Vec<_> = result(2).iter().filter_map(numbers).collect();
     let children: Vec<_> = result(3).iter().filter_map(numbers).collect();
-    while catalogue.spread(&views, &children) {}
+    let generated: Vec<_> = result(4).iter().filter_map(generated).collect();
+    while catalogue.spread(&views, &children) | catalogue.generate(&generated) {}
     for (key, (column, _)) in catalogue.columns.iter().filter(|(_, (_, c))| !c.is_empty()) {
         catalogue.by_name.entry(column.column.clone()).or_default().push(*key);
     }
@@ -50,7 +58,9 @@ impl Catalogue {
             let used: Vec<&Vec<Class>> = self
                 .columns
                 .iter()
-                .filter(|((oid, number), _)| *oid == table && (column == 0 || *number == column))
+                .filter(|((oid, number), _)| {
+                    (table == 0 || *oid == table) && (column == 0 || *number == column)
+                })
                 .map(|(_, (_, classes))| classes)
                 .filter(|classes| !classes.is_empty())
                 .collect();
@@ -70,6 +80,20 @@ impl Catalogue {
                 }
             }
         }
+        self.add(found)
+    }
+
+    /// Carries classes from columns to those that are generated from them.
+    fn generate(&mut self, generated: &[(u32, i16, i16)]) -> bool {
+        let found = generated.iter().filter_map(|&(table, column, source)| {
+            let (_, classes) = self.columns.get(&(table, source))?;
+            Some(((table, column), classes.clone()))
+        });
+        let found = found.collect();
+        self.add(found)
+    }
+
+    fn add(&mut self, found: Vec<((u32, i16), Vec<Class>)>) -> bool {
         let mut changed = false;
         for (key, classes) in found {
             if let Some((_, own)) = self.columns.get_mut(&key) {

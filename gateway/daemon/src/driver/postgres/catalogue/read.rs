@@ -10,7 +10,11 @@ use crate::driver::postgres::lane::Lane;
 use crate::driver::postgres::login::{self, Upstream};
 use crate::flow::services::Live;
 
-/// Relations and their columns; then what views and rules depend on; then inheritance.
+/// Relations and their columns; then what views depend on; then inheritance; then generated columns.
+///
+/// A whole row in a view (`to_jsonb(t)`) leaves no dependency on columns, and a dependency on a column
+/// drops that on the table; only the query itself tells (`varattno 0`). What a function of a user's
+/// reads is not known, so a view that calls one depends on everything: number 0.
 const QUERY: &str = "\
 set statement_timeout = '10s';
 select c.oid, n.nspname, c.relname, a.attnum, a.attname, a.atttypid, c.relkind from pg_catalog.pg_class c
@@ -18,11 +22,25 @@ select c.oid, n.nspname, c.relname, a.attnum, a.attname, a.atttypid, c.relkind f
  join pg_catalog.pg_attribute a on a.attrelid = c.oid
  where c.relkind in ('r','p','v','m','f') and a.attnum > 0 and not a.attisdropped
  and n.nspname not in ('pg_catalog','information_schema') and n.nspname not like 'pg\\_toast%';
-select distinct r.ev_class, d.refobjid, d.refobjsubid from pg_catalog.pg_rewrite r
+select distinct r.ev_class, d.refobjid, case when r.ev_action::pg_catalog.text
+ operator(pg_catalog.~~) '%:varattno 0 %' then 0 else d.refobjsubid end from pg_catalog.pg_rewrite r
  join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
  and d.objid = r.oid where d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
- and d.refobjid <> r.ev_class;
-select inhrelid, inhparent, 0 from pg_catalog.pg_inherits";
+ and d.refobjid <> r.ev_class and r.ev_type = '1'
+ union select r.ev_class, 0, 0 from pg_catalog.pg_rewrite r
+ join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+ and d.objid = r.oid and d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+ join pg_catalog.pg_proc p on p.oid = d.refobjid and p.oid >= 16384
+ join pg_catalog.pg_language l on l.oid = p.prolang and l.lanname not in ('internal','c')
+ where r.ev_type = '1';
+select inhrelid, inhparent, 0 from pg_catalog.pg_inherits;
+select d.refobjid, a.attnum, d.refobjsubid from pg_catalog.pg_attribute a
+ join pg_catalog.pg_attrdef e on e.adrelid = a.attrelid and e.adnum = a.attnum
+ join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+ and d.refobjid = a.attrelid and d.refobjsubid > 0 and d.refobjsubid <> a.attnum
+ and (d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass and d.objid = e.oid
+ or d.classid = d.refclassid and d.objid = a.attrelid and d.objsubid = a.attnum)
+ where a.attgenerated <> ''";
 
 /// Reads a target's catalogue.
 ///
