@@ -2,6 +2,7 @@
 
 mod apt;
 mod bench;
+mod canary;
 mod conformance;
 mod demo;
 mod differential;
@@ -48,6 +49,8 @@ enum Task {
     },
     /// Measure what Weir costs, beside direct connections and other proxies.
     Bench(bench::Args),
+    /// Look for a query that shows a masked value, among random ones.
+    Canary(canary::Args),
     /// Run the suites of PostgreSQL and its drivers, direct and through Weir, and compare.
     Conformance(conformance::Args),
     /// Run statements at random and PostgreSQL's own, and compare what the server did with what the
@@ -66,6 +69,7 @@ fn main() -> anyhow::Result<()> {
         Task::Ebpf { check } => ebpf::run(check),
         Task::Pgtree { check } => pgtree::run(check),
         Task::Bench(args) => bench::run(&args),
+        Task::Canary(args) => canary::run(&args),
         Task::Conformance(args) => conformance::run(&args),
         Task::Differential(args) => differential::run(&args),
         Task::Vm(args) => vm::run(&args),
