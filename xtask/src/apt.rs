@@ -24,7 +24,22 @@ fn mirror(release: &str) -> Result<String> {
         let fits = of.starts_with(codename) && is_security(of) == is_security(release);
         fits.then(|| uri.to_owned())
     });
-    debian.with_context(|| format!("apt knows no mirror that has Debian's {release}"))
+    if let Some(debian) = debian {
+        return Ok(debian);
+    }
+    // Debian keeps all its releases in one place, and this machine may know but one of them.
+    let own = self::release()?;
+    let main = said.lines().find_map(|line| line.strip_suffix(&own)?.strip_suffix(' '));
+    main.filter(|_| !is_security(release))
+        .map(str::to_owned)
+        .with_context(|| format!("apt knows no mirror that has Debian's {release}"))
+}
+
+/// Debian's name of what runs here.
+pub(crate) fn release() -> Result<String> {
+    let text = fs::read_to_string("/etc/os-release").context("reading /etc/os-release")?;
+    let name = text.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    Ok(name.context("this is no release of Debian")?.to_owned())
 }
 
 /// apt with sources, lists and cache of its own.

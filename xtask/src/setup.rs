@@ -102,7 +102,9 @@ fn one(part: Part) -> Result<()> {
         Part::Ebpf => ebpf::run(true),
         Part::Deny => deny(),
         // pg_config is asked for by the source distribution of psycopg 2.
-        Part::Conformance => apt(&["bzip2", "xz-utils", "perl", "libpq-dev", "python3-dev"]),
+        Part::Conformance => {
+            apt(&["bison", "bzip2", "flex", "libpq-dev", "perl", "python3-dev", "xz-utils"])
+        }
         Part::Vm => apt(&MACHINES),
     }
 }
@@ -187,23 +189,35 @@ pub fn environment(requirements: &Path, venv: &Path) -> Result<()> {
 }
 
 fn node() -> Result<()> {
+    for folder in ["tests/idp", "tests/drivers"] {
+        let folder = shell::root().join(folder);
+        modules(&folder, &folder)?;
+    }
+    Ok(())
+}
+
+/// Installs in a folder what another locks, unless it is there.
+pub fn modules(locked: &Path, folder: &Path) -> Result<()> {
     if !shell::has("node") || !shell::has("npm") {
         apt(&["nodejs", "npm"])?;
     }
-    for folder in ["tests/idp", "tests/drivers"] {
-        let folder = shell::root().join(folder);
-        let Ok(wanted) = std::fs::read_to_string(folder.join("package-lock.json")) else {
-            continue;
-        };
-        let stamp = folder.join("node_modules/installed.json");
-        if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-            continue;
-        }
-        let install = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
-        shell::quietly(shell::words("npm", install).current_dir(&folder))?;
-        std::fs::write(stamp, wanted).context("remembering what is installed")?;
+    let Ok(wanted) = std::fs::read_to_string(locked.join("package-lock.json")) else {
+        return Ok(());
+    };
+    let stamp = folder.join("node_modules/installed.json");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
     }
-    Ok(())
+    std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    for name in ["package.json", "package-lock.json"] {
+        if locked != folder {
+            std::fs::copy(locked.join(name), folder.join(name))?;
+        }
+    }
+    // Prisma's would download engines that nothing here uses.
+    let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    shell::quietly(shell::words("npm", install).current_dir(folder))?;
+    std::fs::write(stamp, wanted).context("remembering what is installed")
 }
 
 fn java() -> Result<()> {

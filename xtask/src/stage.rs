@@ -35,6 +35,7 @@ pub struct Stage {
     /// The role that Weir logs in as.
     login: &'static str,
     login_password: String,
+    programs: Option<PathBuf>,
     issuer: String,
     children: Vec<(&'static str, Child)>,
 }
@@ -56,6 +57,7 @@ impl Stage {
             password: secret()?,
             login: "app",
             login_password: secret()?,
+            programs: None,
             issuer: String::new(),
             children: Vec::new(),
             dir,
@@ -69,12 +71,12 @@ impl Stage {
         let password = data.with_file_name("password");
         fs::write(&password, &self.password)?;
         chown(&password)?;
-        let mut initdb = as_nobody(&programs()?.join("initdb"));
+        let mut initdb = as_nobody(&self.programs()?.join("initdb"));
         initdb.args(["-U", SUPERUSER, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "-N"]);
         initdb.arg(format!("--pwfile={}", password.display())).arg("-D").arg(&data);
         shell::quietly(&mut initdb)?;
         fs::remove_file(&password)?;
-        let mut server = as_nobody(&programs()?.join("postgres"));
+        let mut server = as_nobody(&self.programs()?.join("postgres"));
         server.arg("-D").arg(&data).args(["-c", &format!("listen_addresses={}", self.address)]);
         for setting in ["unix_socket_directories=", "fsync=off", "max_connections=200"] {
             server.args(["-c", setting]);
@@ -85,6 +87,16 @@ impl Stage {
         self.sql("postgres", &role)?;
         self.sql("postgres", &format!("create database {} owner app", self.database))?;
         self.sql(&self.database, schema).map(drop)
+    }
+
+    /// Uses another PostgreSQL than Debian's newest.
+    pub fn runs(&mut self, programs: PathBuf) {
+        self.programs = Some(programs);
+    }
+
+    /// The server's programs.
+    pub fn programs(&self) -> Result<PathBuf> {
+        self.programs.clone().map_or_else(programs, Ok)
     }
 
     /// Where the server's files are: in a folder that the server's user can reach.

@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::stage;
-
 use super::place::{Place, Via};
 use super::suites::{Outcome, Suite};
 
@@ -48,7 +46,7 @@ fn file(place: &Place, via: Via, name: &str) -> PathBuf {
 }
 
 fn dump(place: &Place, via: Via, database: &str, into: &Path) -> Result<bool> {
-    let program = stage::programs()?.join("pg_dump").display().to_string();
+    let program = place.stage.programs()?.join("pg_dump").display().to_string();
     let file = format!("--file={}", into.display());
     // Otherwise each dump has a key of its own.
     let words = [&program, "--restrict-key=conformance", "-d", database, &file];

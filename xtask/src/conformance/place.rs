@@ -11,12 +11,14 @@ use anyhow::{Context as _, Result, ensure};
 use crate::shell;
 use crate::stage::{self, Stage};
 
+use super::python;
+use super::sqlsmith::Effort;
 use super::suites::Suite;
 
 const HOST: &str = "conformance.internal";
 const POLICY: &str = "@id(\"conformance.all\")\npermit (principal, action, resource);\n";
-/// The longest that a suite may take, for `timeout`.
-const PATIENCE: &str = "30m";
+/// The longest that a suite may take, in minutes, beside what SQLsmith is given.
+const PATIENCE: u64 = 30;
 
 /// How a suite reaches the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,19 +33,35 @@ impl fmt::Display for Via {
     }
 }
 
+/// Which PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Server {
+    /// Debian's.
+    Debian,
+    /// 18, from PyPI.
+    Newest,
+}
+
 /// The stage, and a folder that the server's own user can reach.
 pub(super) struct Place {
     pub(super) stage: Stage,
     /// Kept between runs.
     pub(super) folder: PathBuf,
+    /// The server's major version.
+    pub(super) major: String,
+    pub(super) effort: Effort,
     token: PathBuf,
 }
 
 impl Place {
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(server: Server, effort: Effort) -> Result<Self> {
+        let folder = folder();
+        open(&folder)?;
         let weir = shell::build_dir().join("debug/weir");
-        let dir = shell::build_dir().join("conformance");
-        let mut stage = Stage::new(dir, weir, "conformance", HOST)?;
+        let instance = if server == Server::Debian { "conformance" } else { "conformance18" };
+        let dir = shell::build_dir().join(instance);
+        let mut stage = Stage::new(dir, weir, instance, HOST)?;
+        stage.runs(programs(server, &folder)?);
         stage.database("select 1")?;
         stage.logs_in_as_superuser();
         stage.issuer()?;
@@ -52,14 +70,15 @@ impl Place {
         let files = format!("[policy]\nfiles = [\"{}\"]\n", policy.display());
         stage.gateway("class = \"process\"", &files)?;
         let token = stage.token("alice", &["agents"])?;
-        let folder = std::env::temp_dir().join("weir-conformance");
-        open(&folder)?;
-        Ok(Self { stage, folder, token })
+        let major = stage.sql("postgres", "show server_version_num")?;
+        let major = major.trim().get(..2).context("asking for the server's version")?.to_owned();
+        Ok(Self { stage, folder, major, effort, token })
     }
 
     /// A program that reaches the server by libpq's variables.
     pub(super) fn command(&self, via: Via, words: &[&str]) -> Command {
-        let bounds = ["--kill-after=10s", PATIENCE];
+        let patience = format!("{}m", PATIENCE + 20 * self.effort.minutes);
+        let bounds = ["--kill-after=10s", &patience];
         let mut command = match via {
             Via::Direct => shell::words("timeout", bounds),
             // A short name: it stands in application_name, of which the server keeps 63 bytes.
@@ -85,6 +104,11 @@ impl Place {
             Via::Direct => &self.stage.address,
             Via::Weir => &self.stage.host,
         }
+    }
+
+    /// A text without the server's name and address, which differ both ways.
+    pub(super) fn nameless(&self, text: &str) -> String {
+        text.replace(&self.stage.host, "SERVER").replace(&self.stage.address, "SERVER")
     }
 
     /// An empty folder of a run's own.
@@ -114,21 +138,34 @@ impl Place {
         Ok(said)
     }
 
-    pub(super) fn logs(&self) -> &Path {
-        &self.folder
-    }
-
     pub(super) fn log(&self, suite: Suite, via: Via) -> PathBuf {
         let way = if via == Via::Direct { "direct" } else { "weir" };
         self.folder.join(format!("{suite}-{way}.log"))
     }
 
-    /// The server's major version.
-    pub(super) fn major() -> Result<String> {
-        let programs = stage::programs()?;
-        let version = programs.parent().and_then(Path::file_name).context("PostgreSQL's folder")?;
-        Ok(version.to_string_lossy().into_owned())
+    /// An empty database of a name, past Weir.
+    pub(super) fn database(&self, name: &str) -> Result<()> {
+        self.stage.sql("postgres", &format!("drop database if exists \"{name}\" with (force)"))?;
+        self.stage.sql("postgres", &format!("create database \"{name}\"")).map(drop)
     }
+}
+
+/// Where a server's programs are, once the environment of Python's that has the newest is made.
+pub(super) fn programs(server: Server, folder: &Path) -> Result<PathBuf> {
+    if server == Server::Debian {
+        return stage::programs();
+    }
+    let python = python::environment(folder)?.join("bin/python");
+    let find = "import pathlib, sysconfig\n\
+                site = pathlib.Path(sysconfig.get_paths()['purelib'])\n\
+                print(next(site.glob('**/bin/initdb')).parent)";
+    let found = shell::capture(shell::program(python).args(["-c", find]))?;
+    Ok(PathBuf::from(found.trim()))
+}
+
+/// Where everything is fetched, built and logged.
+pub(super) fn folder() -> PathBuf {
+    std::env::temp_dir().join("weir-conformance")
 }
 
 /// Makes a folder that others may read. One that somebody else made is refused: what is built there is

@@ -37,6 +37,12 @@ impl Deviations {
     }
 }
 
+/// What one way gave, and how long it took.
+pub(super) struct Timed {
+    pub(super) outcome: Outcome,
+    pub(super) seconds: u64,
+}
+
 /// One suite's result.
 #[derive(Serialize)]
 pub(super) struct Row {
@@ -44,6 +50,8 @@ pub(super) struct Row {
     tests: usize,
     direct: usize,
     weir: usize,
+    /// How long it took, direct and through Weir.
+    seconds: [u64; 2],
     /// With their reasons.
     accepted: BTreeMap<String, String>,
     /// What only passes direct, and nobody accepted.
@@ -53,7 +61,9 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn new(suite: Suite, direct: &Outcome, weir: &Outcome, all: &Deviations) -> Self {
+    pub(super) fn new(suite: Suite, direct: &Timed, weir: &Timed, all: &Deviations) -> Self {
+        let seconds = [direct.seconds, weir.seconds];
+        let (direct, weir) = (&direct.outcome, &weir.outcome);
         let accepted = all.of(suite);
         let passes = |outcome: &Outcome, test: &str| outcome.get(test).is_some_and(|ok| *ok);
         // A test that fails direct shows nothing.
@@ -65,6 +75,7 @@ impl Row {
             tests: direct.len(),
             direct: direct.values().filter(|ok| **ok).count(),
             weir: weir.values().filter(|ok| **ok).count(),
+            seconds,
             accepted: differ
                 .iter()
                 .filter_map(|test| Some(((*test).clone(), known(test)?)))
@@ -93,12 +104,13 @@ pub(super) fn json(rows: &[Row]) -> Result<String> {
 }
 
 pub(super) fn text(rows: &[Row]) -> String {
-    let mut text = String::from("suite            tests  direct    weir  accepted  open\n");
+    let mut text =
+        String::from("suite             tests  direct    weir  accepted  open  seconds\n");
     for row in rows {
-        let Row { suite, tests, direct, weir, accepted, .. } = row;
+        let Row { suite, tests, direct, weir, accepted, seconds: [first, second], .. } = row;
         let (accepted, open) = (accepted.len(), row.open());
         text.push_str(&format!(
-            "{suite:<15} {tests:>6}  {direct:>6}  {weir:>6}  {accepted:>8}  {open:>4}\n"
+            "{suite:<16} {tests:>6}  {direct:>6}  {weir:>6}  {accepted:>8}  {open:>4}  {first}, {second}\n"
         ));
     }
     for row in rows {

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::apt::Apt;
+use crate::apt::{self, Apt};
 use crate::shell;
+
+/// The version that is not Debian's own.
+pub(super) const NEWEST: &str = "18";
 
 /// What is built, in this order: folder and target.
 const PARTS: [(&str, &str); 7] = [
@@ -19,6 +22,12 @@ const PARTS: [(&str, &str); 7] = [
     ("src/test/isolation", "all"),
     ("src/test/modules/libpq_pipeline", "all"),
 ];
+
+/// The release of Debian whose source goes with the server.
+fn release_of(major: &str) -> Result<String> {
+    // The wheel of 18 is as new as Debian's newest.
+    if major == NEWEST { Ok("sid".to_owned()) } else { apt::release() }
+}
 
 /// The built source of a major version; what was built before is used again.
 pub(super) fn built(major: &str, folder: &Path) -> Result<PathBuf> {
@@ -47,13 +56,47 @@ pub(crate) fn fetched(major: &str, folder: &Path) -> Result<PathBuf> {
     if let Ok(source) = entry(folder, |name| name.starts_with(&prefix)) {
         return Ok(source);
     }
-    let archives = folder.join("archives");
-    eprintln!("fetching the source of PostgreSQL {major}");
-    let apt = Apt::sources(&[release()?], &folder.join("apt"))?;
-    apt.source(&format!("postgresql-{major}"), &archives)?;
-    let archive = entry(&archives, |name| name.contains(".orig.tar"))?;
+    let archive = archive(folder, &format!("postgresql-{major}"), &release_of(major)?, "")?;
     shell::quietly(shell::words("tar", ["-x", "-C"]).arg(folder).arg("-f").arg(archive))?;
     entry(folder, |name| name.starts_with(&prefix))
+}
+
+/// The upstream archive of a package's source, from a release of Debian unless it is in the folder
+/// `archives` already. A version that begins otherwise is refused.
+pub(super) fn archive(
+    folder: &Path,
+    package: &str,
+    release: &str,
+    version: &str,
+) -> Result<PathBuf> {
+    let archives = folder.join("archives");
+    fs::create_dir_all(&archives)?;
+    let prefix = format!("{package}_{version}");
+    let is_it = |name: &str| name.starts_with(&prefix) && name.contains(".orig.tar");
+    if let Ok(found) = entry(&archives, is_it) {
+        return Ok(found);
+    }
+    eprintln!("fetching the source of {package}");
+    let apt = Apt::sources(&[release.to_owned()], &folder.join("apt"))?;
+    apt.source(package, &archives)?;
+    entry(&archives, is_it)
+}
+
+/// What an archive holds, unpacked once; its first folder is left out.
+pub(super) fn unpacked(folder: &Path, archive: &Path) -> Result<PathBuf> {
+    let name = archive.file_name().unwrap_or_default().to_string_lossy();
+    let into = folder.join(name.split(".orig").next().unwrap_or(&name));
+    if !into.exists() {
+        let partly = folder.join("partly");
+        if partly.exists() {
+            fs::remove_dir_all(&partly)?;
+        }
+        fs::create_dir_all(&partly)?;
+        let mut unpack = shell::words("tar", ["-x", "--strip-components=1", "-C"]);
+        shell::quietly(unpack.arg(&partly).arg("-f").arg(archive))?;
+        fs::rename(&partly, &into).context("keeping what was unpacked")?;
+    }
+    Ok(into)
 }
 
 fn entry(folder: &Path, fits: impl Fn(&str) -> bool) -> Result<PathBuf> {
@@ -62,11 +105,4 @@ fn entry(folder: &Path, fits: impl Fn(&str) -> bool) -> Result<PathBuf> {
     paths
         .find(|path| path.file_name().is_some_and(|name| fits(&name.to_string_lossy())))
         .with_context(|| format!("{} holds no such archive or folder", folder.display()))
-}
-
-/// Debian's name of what runs here.
-fn release() -> Result<String> {
-    let text = fs::read_to_string("/etc/os-release").context("reading /etc/os-release")?;
-    let name = text.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
-    Ok(name.context("this is no release of Debian")?.to_owned())
 }
