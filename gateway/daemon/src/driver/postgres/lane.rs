@@ -1,18 +1,19 @@
 //! What the two directions of one PostgreSQL connection share. Both are futures of one task, so
 //! cells are enough; no borrow lasts across an await.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
-use weir_classify::{Facts, SqlState};
-use weir_model::entry::{self, Answered};
-use weir_model::{Caller, Decision, Effect, Entry, ExchangeId, FlowId, Operation, Refusal, Target};
+use weir_classify::SqlState;
+use weir_model::entry::Answered;
+use weir_model::{Caller, Effect, Entry, ExchangeId, FlowId, Operation, Refusal, Target};
 use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::conversation::{Conversation, Portal};
 
+pub use super::judged::Judged;
 use super::shape::Shape;
 use super::startup::Start;
 use crate::config::TargetConfig;
@@ -20,51 +21,6 @@ use crate::driver::stream::Side;
 use crate::flow::Flow;
 use crate::flow::gate::Gate;
 use crate::flow::services::{Live, Services, Session, now_ms, now_us, random};
-
-/// A statement, classified and decided on.
-pub struct Judged {
-    /// Its exact bytes.
-    pub bytes: Arc<[u8]>,
-    /// What the classifier found.
-    pub facts: Rc<Facts>,
-    /// What it means, prepared statements resolved.
-    pub operation: Arc<Operation>,
-    /// What policy says.
-    pub decision: Arc<Decision>,
-    /// All of this for the record.
-    pub recorded: Arc<entry::Judged>,
-    /// Where it says the values of columns; looked for only where a token may be turned back.
-    pub places: OnceCell<weir_classify::Places>,
-    /// The shape of its result, as it was last.
-    pub shape: Rc<RefCell<Option<super::shape::Known>>>,
-}
-
-impl Judged {
-    /// Puts together what was found of a statement.
-    pub fn new(
-        bytes: Arc<[u8]>,
-        facts: Rc<Facts>,
-        operation: Arc<Operation>,
-        decision: Arc<Decision>,
-    ) -> Self {
-        let recorded = Arc::new(entry::Judged {
-            statement: String::from_utf8_lossy(&bytes).into(),
-            fingerprint: facts.fingerprint,
-            operation: operation.clone(),
-            decision: decision.clone(),
-            kept: entry::Kept::default(),
-        });
-        let (places, shape) = (OnceCell::new(), Rc::default());
-        Self { bytes, facts, operation, decision, recorded, places, shape }
-    }
-
-    /// The same of another text that means the same; its result has the same shape.
-    pub fn of_text(&self, bytes: Arc<[u8]>) -> Self {
-        let (facts, operation) = (self.facts.clone(), self.operation.clone());
-        let judged = Self::new(bytes, facts, operation, self.decision.clone());
-        Self { shape: self.shape.clone(), ..judged }
-    }
-}
 
 /// One operation on its way: what its answer needs to know.
 pub struct Exchange {

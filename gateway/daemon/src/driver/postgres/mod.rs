@@ -9,6 +9,7 @@ pub mod challenge;
 pub mod delivery;
 pub mod guard;
 pub mod hold;
+pub mod judged;
 pub mod lane;
 pub mod login;
 pub mod quote;
