@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::Value;
-use weir_tests::{Gateway, Setup, weir};
+use weir_tests::{Gateway, Setup};
 
 fn findings(text: &[u8]) -> Vec<(String, String, String)> {
     let report: Value = serde_json::from_slice(text)
@@ -120,6 +120,6 @@ fn copy() -> std::path::PathBuf {
     std::fs::create_dir_all(&directory).expect("a directory");
     std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o755)).expect("chmod");
     let path = directory.join(format!("weir-{}", weir_tests::unique()));
-    std::fs::copy(weir(), &path).expect("a copy");
+    weir_tests::copy_weir(&path);
     path
 }

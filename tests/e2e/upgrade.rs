@@ -6,12 +6,12 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use weir_tests::{Gateway, Setup, python, wait_for, weir};
+use weir_tests::{Gateway, Setup, copy_weir, python, wait_for, weir};
 
 /// A second copy of the binary, as an upgrade has it.
 fn copy(gateway: &Gateway) -> PathBuf {
     let path = gateway.dir.join("weir-next");
-    std::fs::copy(weir(), &path).expect("a copy");
+    copy_weir(&path);
     path
 }
 

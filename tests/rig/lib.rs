@@ -31,6 +31,13 @@ pub fn weir() -> PathBuf {
     path.join("weir")
 }
 
+/// Copies the binary under test. By a program: while this process had the copy open for writing, a child
+/// of another test would have it too, and what is open for writing does not run.
+pub fn copy_weir(to: &std::path::Path) {
+    let copied = std::process::Command::new("cp").arg(weir()).arg(to).status().expect("cp");
+    assert!(copied.success(), "copying to {}", to.display());
+}
+
 /// The repository's root.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("a root").to_owned()

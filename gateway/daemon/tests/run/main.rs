@@ -147,8 +147,7 @@ fn an_agent_of_the_same_user_can_not_look_into_weir_run() {
     }
     let gateway = Gateway::start(false);
     // The binary may stand where only root gets to.
-    let binary = gateway.folder.path().join("weir");
-    fs::copy(env!("CARGO_BIN_EXE_weir"), &binary).unwrap();
+    let binary = gateway.copy_of_weir();
     let mut weir = Command::new(&binary);
     weir.arg("--socket").arg(gateway.folder.path().join("control.sock"));
     weir.args(["run", "--", "sh", "-c", "cat /proc/$PPID/environ && echo read; id -u"]);

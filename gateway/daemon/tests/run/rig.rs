@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::{Command, Output, Stdio};
 use std::rc::Rc;
@@ -77,6 +78,15 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
+    /// The binary where everybody can run it. Copied by a program: while this process had it open for
+    /// writing, a child of another test would have it too, and what is open for writing does not run.
+    pub(crate) fn copy_of_weir(&self) -> PathBuf {
+        let to = self.folder.path().join("weir");
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_weir")).arg(&to).status().unwrap();
+        assert!(copied.success());
+        to
+    }
+
     pub(crate) fn start(refuse: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mode = fs::Permissions::from_mode(0o755);

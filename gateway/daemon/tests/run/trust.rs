@@ -205,8 +205,7 @@ fn java_s_other_form_of_a_trust_store_is_read_as_well() {
 fn without_mounts_variables_alone_tell_of_it() {
     let gateway = Gateway::start(false);
     let port = serve(&gateway);
-    let binary = gateway.folder.path().join("weir");
-    std::fs::copy(env!("CARGO_BIN_EXE_weir"), &binary).unwrap();
+    let binary = gateway.copy_of_weir();
     let run = |command: &[String]| {
         use std::os::unix::process::CommandExt as _;
         let mut weir = Command::new(&binary);
