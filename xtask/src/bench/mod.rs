@@ -27,6 +27,9 @@ pub struct Args {
     /// One short round of each, to see that it works.
     #[arg(long)]
     quick: bool,
+    /// Interleaved rounds.
+    #[arg(long, value_name = "N", conflicts_with_all = ["quick", "profile"])]
+    rounds: Option<u32>,
     /// Only these parts (default: all).
     #[arg(long, value_delimiter = ',', conflicts_with = "profile")]
     only: Vec<Topic>,
@@ -78,7 +81,8 @@ pub fn run(args: &Args) -> Result<()> {
         setup::install(&[Part::Profile])?;
         return profile::run(&Bench::new(&weir)?, &out);
     }
-    let extent = if args.quick { QUICK } else { WHOLE };
+    let whole = Extent { rounds: args.rounds.unwrap_or(WHOLE.rounds).max(1), ..WHOLE };
+    let extent = if args.quick { QUICK } else { whole };
     let wanted = |topic| args.only.is_empty() || args.only.contains(&topic);
     let mut text = report::head(extent)?;
     if wanted(Topic::Idle) {

@@ -52,8 +52,8 @@ pub fn pgbouncer(dir: &Path, stage: &Stage, pool: Pool) -> Result<Child> {
         users.display()
     );
     fs::write(&config, text)?;
-    let mut command = shell::words("prlimit", ["--nofile=65536:65536", "pgbouncer", "-q"]);
-    command.arg(config).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut command = shell::program("pgbouncer");
+    command.arg("-q").arg(config).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().context("starting pgbouncer")
 }
 
