@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use weir_classify::{Facts, SqlState, classify_sql};
+use weir_classify::{Behind, Facts, SqlState, classify_sql};
 use weir_model::{Dialect, Effect, Operation, ResourceKind};
 
 use crate::oracle::{Schema, Seen};
 
-/// What the classifier says of a text.
-pub fn classified(text: &str) -> (Facts, Operation) {
+/// What the classifier says of a text, with what it knows of the database.
+pub fn classified(text: &str, behind: &Behind) -> (Facts, Operation) {
     let facts = classify_sql(Dialect::Postgres, text.as_bytes(), &SqlState::default());
-    let operation = facts.resolve(&|_| None).as_ref().clone();
+    let mut operation = facts.resolve(&|_| None).as_ref().clone();
+    if behind.is_used(&facts, &operation) {
+        operation.effect = Effect::Unknown;
+    }
     (facts, operation)
 }
 

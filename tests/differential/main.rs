@@ -16,7 +16,7 @@ mod second;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use weir_classify::SqlState;
+use weir_classify::{Behind, SqlState};
 use weir_model::{Effect, Operation, Statement};
 use weir_tests::Postgres;
 use weir_tests::postgres::Version;
@@ -76,12 +76,12 @@ fn how(operation: &Operation, seed: u64) -> Look {
     }
 }
 
-fn one(oracle: &mut Oracle, seed: u64, text: &str, tally: &mut Tally) {
+fn one(oracle: &mut Oracle, behind: &Behind, seed: u64, text: &str, tally: &mut Tally) {
     tally.statements += 1;
     if std::env::var_os("SHOW").is_some() {
         eprintln!("{seed}: {text}");
     }
-    let (facts, operation) = classified(text);
+    let (facts, operation) = classified(text, behind);
     let harmless = operation.effect < Effect::Write;
     let seen = oracle.run(text, how(&operation, seed));
     tally.lost += u64::from(seen.lost);
@@ -133,13 +133,15 @@ fn run(version: Version, hidden: bool) -> Tally {
     let seed = variable("WEIR_DIFFERENTIAL_SEED").unwrap_or(SEED);
     let mut oracle = Oracle::new(Postgres::start(version), hidden);
     let functions: Vec<BuiltIn> = oracle.functions();
+    // Without traps behind names the classifier has to do without the catalogue.
+    let behind = if hidden { oracle.behind() } else { Behind::default() };
     let corpus = corpus();
     let begin = Instant::now();
     let mut tally = Tally::default();
     for seed in seed..seed + statements {
         let mut grammar = Grammar::new(seed, &functions, hidden);
         let text = if seed.is_multiple_of(5) { grammar.mutate(&corpus) } else { grammar.text() };
-        one(&mut oracle, seed, &text, &mut tally);
+        one(&mut oracle, &behind, seed, &text, &mut tally);
         if tally.statements.is_multiple_of(PROGRESS) {
             let (done, found) = (tally.statements, tally.findings.len());
             eprintln!(
@@ -178,8 +180,8 @@ fn report(figures: &serde_json::Value) {
     }
 }
 
-fn check(version: Version) {
-    let tally = run(version, false);
+fn check(version: Version, hidden: bool) {
+    let tally = run(version, hidden);
     assert!(tally.findings.is_empty(), "{:#?}\n{}", tally.kinds, tally.findings.join("\n"));
     // Where next to nothing is accepted, or nothing is a read, nothing could be found.
     let reads = tally.by_effect.get("read").copied().unwrap_or_default();
@@ -192,12 +194,12 @@ fn check(version: Version) {
 
 #[test]
 fn no_statement_that_writes_on_15_is_called_a_read() {
-    check(Version::V15);
+    check(Version::V15, false);
 }
 
 #[test]
 fn no_statement_that_writes_on_18_is_called_a_read() {
-    check(Version::V18);
+    check(Version::V18, false);
 }
 
 /// Were the witness blind, nothing would ever be found.
@@ -238,10 +240,8 @@ fn whatever_writes_is_seen() {
 }
 
 #[test]
-#[ignore = "the catalogue does not judge yet what runs behind overloads, operators, casts, domains and views"]
 fn no_statement_that_writes_behind_a_name_is_called_a_read() {
-    let tally = run(Version::V15, true);
-    assert!(tally.findings.is_empty(), "{:#?}\n{}", tally.kinds, tally.findings.join("\n"));
+    check(Version::V18, true);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use weir_classify::{BEHIND_QUERY, Behind};
 use weir_tests::Postgres;
 
 use crate::client::{Answer, Client};
@@ -144,6 +145,13 @@ impl Oracle {
         let cells =
             |row: Vec<Option<String>>| row.into_iter().map(Option::unwrap_or_default).collect();
         answer.rows.into_iter().map(cells).collect()
+    }
+
+    /// What may do more than read behind the names of this database.
+    pub fn behind(&mut self) -> Behind {
+        let queries = BEHIND_QUERY.split(";\n");
+        let results: Vec<_> = queries.map(|query| self.rows(query)).collect();
+        Behind::new(&results)
     }
 
     fn learn(&mut self) {

@@ -94,7 +94,7 @@ fn share(log: &str) -> Share {
 
 impl Share {
     fn count(&mut self, text: String) {
-        let (facts, operation) = classified(&text);
+        let (facts, operation) = classified(&text, &weir_classify::Behind::default());
         self.accepted += 1;
         *self.by_effect.entry(operation.effect.name()).or_default() += 1;
         if unread(&facts) {

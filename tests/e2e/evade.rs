@@ -36,7 +36,7 @@ class Talk:
     def ask(self, data, ready=1): self.s.sendall(data); return self.read(ready)
 "#;
 
-fn attack(gateway: &Gateway, script: &str) -> String {
+pub(crate) fn attack(gateway: &Gateway, script: &str) -> String {
     let interpreter = python::interpreter().display().to_string();
     let script = format!("{RAW}\nsaid = b''\n{script}\nprint(repr(said))\n");
     gateway.agent().run(&interpreter, &["-c", &script, &gateway.host]).out

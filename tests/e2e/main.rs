@@ -1,5 +1,6 @@
 //! End to end: the whole gateway, real eBPF, real servers, unmodified clients. One file a behaviour.
 
+mod behind;
 mod boot;
 mod cancel;
 mod challenge;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::postgres::Comparison;
+use crate::postgres::{Comparison, Names};
 use weir_model::{Effect, Operation, Resource, ResourceKind};
 
 /// What is known of a whole message.
@@ -31,6 +31,10 @@ pub struct Facts {
     /// Which columns conditions, orders and limits compare with each other: of a hidden one among
     /// others, more may be told than its masked value hides.
     pub compares: BTreeSet<Comparison>,
+    /// Which names it uses whose meaning the target's catalogue decides.
+    pub names: Names,
+    /// Whether it may change what names mean, or what runs behind them.
+    pub plants: bool,
     /// Where integers begin, in bytes, whose value none of this depends on: see [`crate::skeleton`].
     pub free: Vec<usize>,
     /// Whether `computed` belongs to a cursor or prepared statement that is defined here.
@@ -57,6 +61,7 @@ impl Facts {
     pub fn unknown(verb: &str) -> Self {
         let mut facts = Self::plain(Operation::unknown(verb));
         facts.changes_schema = true;
+        facts.plants = true;
         facts.stores = true;
         facts.changes_session = true;
         facts.computed.insert("*".to_owned());
@@ -76,6 +81,8 @@ impl Facts {
             computed: BTreeSet::new(),
             dotted: BTreeSet::new(),
             compares: BTreeSet::new(),
+            names: Names::default(),
+            plants: false,
             free: Vec::new(),
             defines: false,
             deferred: false,
@@ -90,7 +97,7 @@ impl Facts {
     /// The facts of something whose columns nobody followed.
     pub(crate) fn unknown_columns() -> Self {
         let mut facts = Self::unknown("sql");
-        (facts.changes_schema, facts.changes_session) = (false, false);
+        (facts.changes_schema, facts.plants, facts.changes_session) = (false, false, false);
         facts
     }
 

@@ -12,7 +12,10 @@ mod skeleton;
 
 pub use facts::{Facts, join};
 pub use guard::SqlState;
-pub use postgres::{Before, BeforeImage, Comparison, Given, Place, Places};
+pub use postgres::{
+    BEHIND_QUERY, Before, BeforeImage, Behind, Body, Comparison, Given, Names, Place, Places, Row,
+};
+pub use postgres::{body, is_safe_function};
 pub use skeleton::{Skeleton, skeleton};
 
 use weir_model::{Dialect, Effect, Operation, Resource, ResourceKind, Statement};

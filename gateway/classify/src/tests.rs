@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // tests read files and measure
 
 mod before;
+mod body;
 mod corpus;
 mod depth;
 mod random;

@@ -88,6 +88,7 @@ impl Walk {
         let mut inner = Walk {
             lineage: std::mem::take(&mut self.lineage),
             inference: std::mem::take(&mut self.inference),
+            names: std::mem::take(&mut self.names),
             ..Walk::default()
         };
         inner.carried(&s.query);
@@ -95,6 +96,9 @@ impl Walk {
             inner.unplaced();
         }
         (self.lineage, self.inference) = (inner.lineage, inner.inference);
+        self.names = inner.names;
+        self.plants |= inner.plants;
+        self.types(&s.argtypes);
         let operation = Operation {
             effect: inner.effect,
             verbs: inner.verbs,

@@ -49,6 +49,7 @@ impl Walk {
             N::SubLink(link) => self.sublink(link, to),
             N::AExpr(e) => {
                 self.operator(&e.name);
+                self.implied_operators(e.kind());
                 self.compared_integer(e);
                 self.maybe(&e.lexpr, to);
                 self.maybe(&e.rexpr, to);
@@ -61,14 +62,20 @@ impl Walk {
             N::AConst(_) | N::ParamRef(_) | N::SqlvalueFunction(_) | N::SetToDefault(_) => {}
             N::MergeSupportFunc(_) | N::CurrentOfExpr(_) => {}
             N::Integer(_) | N::Float(_) | N::Boolean(_) | N::String(_) | N::BitString(_) => {}
-            N::TypeCast(e) => self.maybe(&e.arg, to),
+            N::TypeCast(e) => {
+                self.a_type(e.type_name.as_ref());
+                self.maybe(&e.arg, to);
+            }
             N::CollateClause(e) => self.maybe(&e.arg, to),
             N::ResTarget(e) => self.maybe(&e.val, to),
             N::MultiAssignRef(e) => self.maybe(&e.source, to),
             N::NullTest(e) => self.maybe(&e.arg, to),
             N::BooleanTest(e) => self.maybe(&e.arg, to),
             N::NamedArgExpr(e) => self.maybe(&e.arg, to),
-            N::XmlSerialize(e) => self.maybe(&e.expr, to),
+            N::XmlSerialize(e) => {
+                self.a_type(e.type_name.as_ref());
+                self.maybe(&e.expr, to);
+            }
             N::WindowDef(window) => self.window(window, to),
             N::AArrayExpr(e) => self.exprs(&e.elements, to),
             N::BoolExpr(e) => self.exprs(&e.args, to),
@@ -83,6 +90,10 @@ impl Walk {
                 self.maybe(&e.uidx, to);
             }
             N::CaseExpr(e) => {
+                // CASE a WHEN b: a = b.
+                if e.arg.is_some() {
+                    self.names.operator("=");
+                }
                 self.maybe(&e.arg, to);
                 self.exprs(&e.args, to);
                 self.maybe(&e.defresult, to);
@@ -274,7 +285,13 @@ impl Walk {
     }
 
     pub(super) fn operator(&mut self, name: &[Node]) {
-        if !operators::known(&parts(name)) {
+        let name = parts(name);
+        if let [.., operator] = name.as_slice()
+            && name.first() != Some(&"pg_catalog")
+        {
+            self.names.operator(operator);
+        }
+        if !operators::known(&name) {
             self.raise(Effect::Unknown);
             self.flag(Flag::VolatileFunction);
         }
@@ -310,6 +327,9 @@ impl Walk {
 
     /// Takes in what calling a function of this name means.
     pub(super) fn judged(&mut self, name: &[&str]) {
+        if let [function] = name {
+            self.names.function(function);
+        }
         match functions::judge(name) {
             Judgement::Safe => return,
             Judgement::Reads => {
@@ -342,6 +362,9 @@ impl Walk {
         self.maybe(&link.testexpr, to);
         if !link.oper_name.is_empty() {
             self.operator(&link.oper_name);
+        } else if link.testexpr.is_some() {
+            // a IN (SELECT b): a = b.
+            self.names.operator("=");
         }
         let exists = link.sub_link_type() == SubLinkType::ExistsSublink;
         match inside(&link.subselect) {

@@ -14,22 +14,40 @@ impl Walk {
         match node {
             N::JsonValueExpr(e) => self.json_value(e, to),
             N::JsonIsPredicate(e) => self.maybe(&e.expr, to),
-            N::JsonScalarExpr(e) => self.maybe(&e.expr, to),
-            N::JsonParseExpr(e) => e.expr.iter().for_each(|v| self.json_value(v, to)),
-            N::JsonSerializeExpr(e) => e.expr.iter().for_each(|v| self.json_value(v, to)),
+            N::JsonScalarExpr(e) => {
+                self.json_output(e.output.as_ref());
+                self.maybe(&e.expr, to);
+            }
+            N::JsonParseExpr(e) => {
+                self.json_output(e.output.as_ref());
+                e.expr.iter().for_each(|v| self.json_value(v, to));
+            }
+            N::JsonSerializeExpr(e) => {
+                self.json_output(e.output.as_ref());
+                e.expr.iter().for_each(|v| self.json_value(v, to));
+            }
             N::JsonArgument(e) => e.val.iter().for_each(|v| self.json_value(v, to)),
             N::JsonKeyValue(e) => {
                 self.maybe(&e.key, to);
                 e.value.iter().for_each(|v| self.json_value(v, to));
             }
-            N::JsonObjectConstructor(e) => self.exprs(&e.exprs, to),
-            N::JsonArrayConstructor(e) => self.exprs(&e.exprs, to),
-            N::JsonArrayQueryConstructor(e) => match inside(&e.query) {
-                Some(query) => {
-                    self.query(query, to != Use::Filter);
+            N::JsonObjectConstructor(e) => {
+                self.json_output(e.output.as_ref());
+                self.exprs(&e.exprs, to);
+            }
+            N::JsonArrayConstructor(e) => {
+                self.json_output(e.output.as_ref());
+                self.exprs(&e.exprs, to);
+            }
+            N::JsonArrayQueryConstructor(e) => {
+                self.json_output(e.output.as_ref());
+                match inside(&e.query) {
+                    Some(query) => {
+                        self.query(query, to != Use::Filter);
+                    }
+                    None => self.unplaced(),
                 }
-                None => self.unplaced(),
-            },
+            }
             N::JsonObjectAgg(e) => {
                 if let Some(pair) = &e.arg {
                     self.maybe(&pair.key, to);
@@ -44,6 +62,7 @@ impl Walk {
             N::JsonBehavior(e) => self.maybe(&e.expr, to),
             N::JsonTablePathSpec(e) => self.maybe(&e.string, to),
             N::JsonFuncExpr(e) => {
+                self.json_output(e.output.as_ref());
                 e.context_item.iter().for_each(|v| self.json_value(v, to));
                 self.maybe(&e.pathspec, to);
                 self.exprs(&e.passing, to);
@@ -55,6 +74,7 @@ impl Walk {
     }
 
     fn json_aggregate(&mut self, aggregate: &JsonAggConstructor, to: Use) {
+        self.json_output(aggregate.output.as_ref());
         self.condition(&aggregate.agg_filter);
         self.keys(&aggregate.agg_order, to);
         if let Some(window) = &aggregate.over {

@@ -2,6 +2,8 @@
 
 mod admin;
 mod before;
+mod behind;
+mod body;
 mod carrier;
 mod condition;
 mod expression;
@@ -13,6 +15,7 @@ mod integer;
 mod json;
 mod label;
 mod lineage;
+mod meaning;
 mod names;
 mod object;
 mod operators;
@@ -30,8 +33,11 @@ mod write;
 
 pub(crate) use before::before_image;
 pub use before::{Before, BeforeImage};
+pub use behind::{Behind, QUERY as BEHIND_QUERY, Row};
+pub use body::{Body, body, is_safe_function};
 pub(crate) use fastpath::call;
 pub use inference::Comparison;
+pub use meaning::Names;
 pub(crate) use places::places;
 pub use places::{Given, Place, Places};
 use weir_model::{Effect, Flag, Operation};
@@ -82,6 +88,8 @@ fn facts(walk: Walk, statements: usize, fingerprint: Option<i64>) -> Facts {
         computed,
         dotted,
         compares,
+        names: walk.names,
+        plants: walk.plants || effect == Effect::Unknown,
         free,
         defines: walk.defines,
         deferred: walk.deferred,

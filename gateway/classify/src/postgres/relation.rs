@@ -68,6 +68,9 @@ impl Walk {
                 None => self.unplaced(),
             }
         }
+        if join.is_natural || !join.using_clause.is_empty() {
+            self.names.operator("=");
+        }
         // A merged column has an origin only where both sides have one type and no side is full.
         for column in parts(&join.using_clause) {
             self.lineage.flows(column);
@@ -155,7 +158,10 @@ impl Walk {
 
     fn column_definitions(&mut self, node: &NodeEnum, columns: &mut Vec<String>) {
         match node {
-            NodeEnum::ColumnDef(def) => columns.push(def.colname.clone()),
+            NodeEnum::ColumnDef(def) => {
+                self.a_type(def.type_name.as_ref());
+                columns.push(def.colname.clone());
+            }
             NodeEnum::List(list) => {
                 for item in each(&list.items) {
                     self.column_definitions(item, columns);
@@ -183,6 +189,7 @@ impl Walk {
                 self.unplaced();
                 continue;
             };
+            self.a_type(column.type_name.as_ref());
             self.maybe(&column.colexpr, Use::Value);
             self.maybe(&column.coldefexpr, Use::Value);
         }
@@ -215,6 +222,7 @@ impl Walk {
                 self.unplaced();
                 continue;
             };
+            self.a_type(column.type_name.as_ref());
             if let Some(path) = &column.pathspec {
                 self.maybe(&path.string, Use::Value);
             }

@@ -233,6 +233,7 @@ impl Walk {
     }
 
     fn column_definition(&mut self, def: &ColumnDef) {
+        self.a_type(def.type_name.as_ref());
         self.maybe(&def.raw_default, Use::Filter);
         self.constraints(&def.constraints);
     }

@@ -8,6 +8,7 @@ use weir_model::{Effect, Flag, Operation, ResourceKind};
 
 use super::inference::Inference;
 use super::lineage::Lineage;
+use super::meaning::{Names, plants};
 use super::place::{Place, place};
 use super::query;
 use super::scope::{Resources, Scopes};
@@ -21,6 +22,8 @@ pub(super) struct Walk {
     pub(super) scopes: Scopes,
     pub(super) lineage: Lineage,
     pub(super) inference: Inference,
+    pub(super) names: Names,
+    pub(super) plants: bool,
     pub(super) changes_schema: bool,
     pub(super) changes_session: bool,
     pub(super) transactions: usize,
@@ -47,6 +50,8 @@ impl Default for Walk {
             scopes: Scopes::default(),
             lineage: Lineage::default(),
             inference: Inference::default(),
+            names: Names::default(),
+            plants: false,
             changes_schema: false,
             changes_session: false,
             transactions: 0,
@@ -76,6 +81,7 @@ impl Walk {
 
     /// Reads a statement, wherever it stands.
     pub(super) fn statement(&mut self, node: &NodeEnum) {
+        self.plants |= plants(node);
         match place(node) {
             Place::Query => {
                 self.query(node, false);

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
 use anyhow::{Context as _, bail};
+use weir_classify::Row;
 use weir_mask::{Family, Sample, suggest};
 use weir_wire::postgres::backend::{self, Backend};
 use weir_wire::postgres::build;
 
 use super::{Found, Proposed, Scan};
 use crate::config::{Config, TargetConfig};
-use crate::driver::postgres::catalogue::read::{self, ReadError, Row};
+use crate::driver::postgres::catalogue::read::{self, ReadError};
 use crate::driver::postgres::login::{self, LoginError, Upstream};
 use crate::identity::{CredentialSource as _, Credentials};
 

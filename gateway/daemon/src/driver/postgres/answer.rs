@@ -335,7 +335,8 @@ impl Answers<'_> {
         if idle && self.lane.schema_changes.get() {
             // What is on its way may be the next transaction that changes it.
             self.lane.schema_changes.set(!quiet);
-            self.lane.services.catalogues.invalidate(&self.lane.config.name);
+            self.lane.planted.set(self.lane.planted.get() && !quiet);
+            self.lane.schema_changed();
         }
         // Portals that nobody will run any more.
         if quiet {

@@ -188,8 +188,9 @@ impl Lane {
     pub fn note_effects(&self, judged: &Judged) {
         let facts = &judged.facts;
         if facts.changes_schema {
-            self.services.catalogues.invalidate(&self.config.name);
+            self.schema_changed();
             self.schema_changes.set(true);
+            self.planted.set(self.planted.get() || facts.plants);
             self.way_back.close();
         }
         if facts.changes_schema || facts.changes_session || facts.defines {

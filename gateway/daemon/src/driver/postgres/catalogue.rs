@@ -7,9 +7,11 @@ mod assemble;
 pub mod read;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use weir_classify::Behind;
 use weir_model::{Class, ColumnRef, Effect, Operation, Resource, ResourceKind};
 
 use super::lane::Lane;
@@ -17,6 +19,8 @@ use crate::flow::services::Live;
 
 /// How long what was read is believed: others may change the schema past Weir.
 pub const FRESH: Duration = Duration::from_secs(60);
+/// How long it is not asked again after it could not be read.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where a result's column comes from.
 pub enum Origin<'a> {
@@ -41,11 +45,13 @@ pub struct Catalogue {
     by_name: HashMap<String, Vec<(u32, i16)>>,
     /// Texts of ordinary tables that the configuration itself classifies, not by way of others.
     plain: HashSet<(u32, i16)>,
+    /// What may do more than read behind names.
+    pub behind: Behind,
     unreadable: bool,
 }
 
 /// Numbers below this belong to the system (`FirstNormalObjectId` in `access/transam.h`).
-const FIRST_NORMAL: u32 = 16_384;
+pub const FIRST_NORMAL: u32 = 16_384;
 
 impl Catalogue {
     /// Where a column comes from.
@@ -176,45 +182,65 @@ fn is_of(column: &ColumnRef, operation: &Operation) -> bool {
     tables(operation).any(|table| bare(&table.name) == bare(&column.table))
 }
 
+/// What was read, or why it could not be.
 struct Kept {
-    catalogue: Arc<Catalogue>,
+    catalogue: Result<Arc<Catalogue>, String>,
     version: u64,
     read: Instant,
 }
 
+impl Kept {
+    fn is_fresh(&self, version: u64) -> bool {
+        let lasts = if self.catalogue.is_ok() { FRESH } else { PAUSE };
+        self.version == version && self.read.elapsed() < lasts
+    }
+}
+
+/// One reads, all others wait for it.
+type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
+
 /// Catalogues by target and database.
 #[derive(Default)]
 pub struct Catalogues {
-    kept: Mutex<HashMap<(String, String), Kept>>,
-    versions: Mutex<HashMap<String, u64>>,
+    kept: Mutex<HashMap<(String, String), Slot>>,
+    versions: Mutex<HashMap<String, Arc<AtomicU64>>>,
 }
 
 impl Catalogues {
     /// Changes whenever a statement through Weir changed a target's schema.
-    pub fn version(&self, target: &str) -> u64 {
-        let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
-        versions.get(target).copied().unwrap_or_default()
-    }
-
-    /// A statement changes a target's schema.
-    pub fn invalidate(&self, target: &str) {
+    pub fn version(&self, target: &str) -> Arc<AtomicU64> {
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
-        *versions.entry(target.to_owned()).or_default() += 1;
+        versions.entry(target.to_owned()).or_default().clone()
     }
 
-    fn get(&self, key: &(String, String), version: u64) -> Option<Arc<Catalogue>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = |kept: &&Kept| kept.version == version && kept.read.elapsed() < FRESH;
-        kept.get(key).filter(fresh).map(|kept| kept.catalogue.clone())
-    }
-
-    fn keep(&self, key: (String, String), version: u64, catalogue: Arc<Catalogue>) {
+    fn slot(&self, lane: &Lane) -> Slot {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert(key, Kept { catalogue, version, read: Instant::now() });
+        kept.entry((lane.config.name.clone(), lane.database.clone())).or_default().clone()
     }
 }
 
-/// The catalogue for a result that comes from some tables.
+/// The catalogue as one connection last saw it.
+#[derive(Default)]
+pub struct Seen(Option<(u64, Instant, Arc<Catalogue>)>);
+
+impl Seen {
+    /// It, where it is not too old.
+    pub fn fresh(&self, version: u64) -> Option<&Arc<Catalogue>> {
+        let (of, read, catalogue) = self.0.as_ref()?;
+        (*of == version && read.elapsed() < FRESH).then_some(catalogue)
+    }
+
+    /// It, as it was seen last.
+    pub fn latest(&self) -> Option<&Catalogue> {
+        self.0.as_ref().map(|(_, _, catalogue)| catalogue.as_ref())
+    }
+}
+
+fn classifies(lane: &Lane, live: &Live) -> bool {
+    live.columns.iter().any(|rule| rule.target == lane.config.name)
+}
+
+/// The catalogue for a result that comes from some tables, as far as columns are classified.
 ///
 /// # Errors
 /// It can't be read.
@@ -223,19 +249,43 @@ pub async fn of(
     live: &Live,
     tables: impl Iterator<Item = u32> + Clone,
 ) -> Result<Arc<Catalogue>, String> {
-    if !live.columns.iter().any(|rule| rule.target == lane.config.name) {
+    if !classifies(lane, live) {
         return Ok(Arc::new(Catalogue::default()));
     }
-    let key = (lane.config.name.clone(), lane.database.clone());
-    let version = lane.services.catalogues.version(&lane.config.name);
-    if let Some(found) = lane.services.catalogues.get(&key, version)
-        && tables.clone().all(|table| found.knows(table))
-    {
-        return Ok(found);
+    whole(lane, live, tables).await
+}
+
+/// Makes sure that the lane has seen the catalogue as it is.
+///
+/// # Errors
+/// It can't be read.
+pub async fn see(lane: &Lane, live: &Live) -> Result<(), String> {
+    let version = lane.version();
+    if lane.seen.borrow().fresh(version).is_none() {
+        let catalogue = whole(lane, live, std::iter::empty()).await?;
+        *lane.seen.borrow_mut() = Seen(Some((version, Instant::now(), catalogue)));
     }
-    let read = Arc::new(read::catalogue(lane, live).await?);
-    lane.services.catalogues.keep(key, version, read.clone());
-    Ok(read)
+    Ok(())
+}
+
+async fn whole(
+    lane: &Lane,
+    live: &Live,
+    tables: impl Iterator<Item = u32> + Clone,
+) -> Result<Arc<Catalogue>, String> {
+    let slot = lane.services.catalogues.slot(lane);
+    let mut kept = slot.lock().await;
+    let version = lane.version();
+    if let Some(kept) = kept.as_ref().filter(|kept| kept.is_fresh(version)) {
+        match &kept.catalogue {
+            Ok(catalogue) if tables.clone().any(|table| !catalogue.knows(table)) => {}
+            known => return known.clone(),
+        }
+    }
+    let catalogue = read::catalogue(lane, live, classifies(lane, live)).await.map(Arc::new);
+    let read = Instant::now();
+    *kept = Some(Kept { catalogue: catalogue.clone(), version, read });
+    catalogue
 }
 
 /// Makes sure that the lane's own view of the catalogue is fresh, for texts that may quote values.

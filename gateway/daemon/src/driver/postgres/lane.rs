@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Notify, watch};
 use weir_classify::SqlState;
@@ -145,6 +146,12 @@ pub struct Lane {
     pub rules: RefCell<Option<(Arc<str>, Rc<weir_mask::ContentRules>)>>,
     /// Policy and targets, and of which generation.
     live: RefCell<(u64, Kept)>,
+    /// A statement of this transaction may have changed what names mean, which nobody else sees yet.
+    pub planted: Cell<bool>,
+    /// Counts the changes of the target's schema.
+    schema_version: Arc<AtomicU64>,
+    /// What is known of the target's names.
+    pub seen: RefCell<super::catalogue::Seen>,
     /// The catalogue as it was last read.
     pub catalogue: RefCell<Arc<super::catalogue::Catalogue>>,
     ended: RefCell<watch::Receiver<Option<String>>>,
@@ -235,6 +242,9 @@ impl Lane {
             judged: RefCell::default(),
             rules: RefCell::default(),
             live: RefCell::new((0, Rc::new(flow.services.live()))),
+            planted: Cell::new(false),
+            schema_version: flow.services.catalogues.version(&config.name),
+            seen: RefCell::default(),
             catalogue: RefCell::default(),
             ended: RefCell::new(flow.session.ended.subscribe()),
             ids: (random(), Cell::new(0)),
@@ -302,10 +312,19 @@ impl Lane {
         exchange
     }
 
+    /// Changes whenever a statement through Weir changed the target's schema.
+    pub fn version(&self) -> u64 {
+        self.schema_version.load(Ordering::Acquire)
+    }
+
+    /// A statement changes the target's schema.
+    pub fn schema_changed(&self) {
+        self.schema_version.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// The catalogue's and the session's age together: descriptions of another age are stale.
     pub fn age(&self) -> u64 {
-        let catalogue = self.services.catalogues.version(&self.config.name);
-        catalogue.wrapping_mul(1 << 32).wrapping_add(self.epoch.get())
+        self.version().wrapping_mul(1 << 32).wrapping_add(self.epoch.get())
     }
 
     /// Learns from what the target reports of a setting.

@@ -140,7 +140,7 @@ impl Requests<'_> {
                 let shown = shown.collect();
                 // Decided again at each execution: the policy may be another by now.
                 let judged = self.lane.judge(&prepared.statement.bytes);
-                let judged = self.lane.guard(judged).await;
+                let judged = self.lane.guard(judged, &prepared.declared).await;
                 let asking = self.ask(judged, shown, Phase::Run).await?;
                 if self.goes_on(&asking, false, refuse::substitute_execute)? {
                     let given = self.with_values(&asking, &prepared.declared, &parsed).await?;
@@ -166,7 +166,7 @@ impl Requests<'_> {
     }
 
     async fn query(&mut self, text: &[u8], message: &[u8]) -> Result<(), End> {
-        let judged = self.lane.guard(self.lane.judge(text)).await;
+        let judged = self.lane.guard(self.lane.judge(text), &[]).await;
         let asking = self.ask(judged, Vec::new(), Phase::Run).await?;
         if self.goes_on(&asking, true, refuse::substitute_query)? {
             let copies = may_copy_in(&asking.exchange.judged);
@@ -189,12 +189,12 @@ impl Requests<'_> {
         text: &[u8],
         message: &[u8],
     ) -> Result<(), End> {
-        let judged = self.lane.guard(self.lane.judge(text)).await;
-        let asking = self.ask(judged.clone(), Vec::new(), Phase::Prepare).await?;
         let types: Vec<u32> = match parsed {
             Frontend::Parse { types, .. } => types.iter().collect(),
             _ => Vec::new(),
         };
+        let judged = self.lane.guard(self.lane.judge(text), &types).await;
+        let asking = self.ask(judged.clone(), Vec::new(), Phase::Prepare).await?;
         if self.goes_on(&asking, false, |out| refuse::substitute_parse(name, types.clone(), out))? {
             let exchange = asking.exchange.clone();
             self.lane.talk.borrow_mut().forward_parse(name, judged, types, exchange)?;

@@ -1,9 +1,9 @@
 //! Makes a catalogue of what was read: classes spread to views, to what inherits, to generated columns.
 
+use weir_classify::Row;
 use weir_model::{Class, ColumnRef};
 
 use super::Catalogue;
-use super::read::Row;
 
 /// `text`, `character varying`, `character(n)`: types of which no value is cut when it is taken as text.
 const TEXTS: [&str; 3] = ["25", "1043", "1042"];

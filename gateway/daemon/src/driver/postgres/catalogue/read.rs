@@ -1,5 +1,6 @@
 //! Reads the catalogue on a connection of Weir's own.
 
+use weir_classify::{BEHIND_QUERY, Behind, Row};
 use weir_model::Class;
 use weir_wire::postgres::backend::{self, Backend};
 use weir_wire::postgres::{Side, build, frame};
@@ -16,7 +17,6 @@ use crate::flow::services::Live;
 /// drops that on the table; only the query itself tells (`varattno 0`). What a function of a user's
 /// reads is not known, so a view that calls one depends on everything: number 0.
 const QUERY: &str = "\
-set statement_timeout = '10s';
 select c.oid, n.nspname, c.relname, a.attnum, a.attname, a.atttypid, c.relkind from pg_catalog.pg_class c
  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
  join pg_catalog.pg_attribute a on a.attrelid = c.oid
@@ -42,11 +42,16 @@ select d.refobjid, a.attnum, d.refobjsubid from pg_catalog.pg_attribute a
  or d.classid = d.refclassid and d.objid = a.attrelid and d.objsubid = a.attnum)
  where a.attgenerated <> ''";
 
+/// No query may hold the target up; what it returns is the first result.
+const LIMIT: &str = "set statement_timeout = '10s'; ";
+
 /// Reads a target's catalogue.
+///
+/// Its columns are only read where some are `classified`.
 ///
 /// # Errors
 /// It can't be read.
-pub async fn catalogue(lane: &Lane, live: &Live) -> Result<Catalogue, String> {
+pub async fn catalogue(lane: &Lane, live: &Live, classified: bool) -> Result<Catalogue, String> {
     let config = &lane.config;
     let failed = |error: &dyn std::fmt::Display| format!("reading the catalogue: {error}");
     let credential = config.credential.as_ref().map(|name| live.credentials.load(name));
@@ -60,12 +65,15 @@ pub async fn catalogue(lane: &Lane, live: &Live) -> Result<Catalogue, String> {
     let mut upstream = login::log_in(config, credential.as_ref(), lane.original, 0, &parameters)
         .await
         .map_err(|error| failed(&error))?;
-    let mut message = Vec::new();
-    build::query(QUERY.as_bytes(), &mut message).map_err(|error| failed(&error))?;
-    upstream.stream.write(&message).await.map_err(|error| failed(&error))?;
-    let results = results(&mut upstream).await.map_err(|error| failed(&error))?;
+    let behind = asked(&mut upstream, LIMIT, BEHIND_QUERY).await.map_err(|error| failed(&error))?;
+    let behind = tokio::task::spawn_blocking(move || Behind::new(behind.get(1..).unwrap_or(&[])));
+    let columns = match classified {
+        true => asked(&mut upstream, LIMIT, QUERY).await.map_err(|error| failed(&error))?,
+        false => Vec::new(),
+    };
+    let behind = behind.await.map_err(|error| failed(&error))?;
     let rules: Vec<_> = live.columns.iter().filter(|rule| rule.target == config.name).collect();
-    Ok(assemble(&results, |schema, table, column| {
+    let catalogue = assemble(&columns, |schema, table, column| {
         let mut classes: Vec<Class> = rules
             .iter()
             .filter(|rule| rule.covers(schema, table, column))
@@ -74,11 +82,20 @@ pub async fn catalogue(lane: &Lane, live: &Live) -> Result<Catalogue, String> {
         classes.sort();
         classes.dedup();
         classes
-    }))
+    });
+    Ok(Catalogue { behind, ..catalogue })
 }
 
-/// A row of texts; what is NULL is empty.
-pub type Row = Vec<String>;
+async fn asked(
+    upstream: &mut Upstream,
+    limit: &str,
+    query: &str,
+) -> Result<Vec<Vec<Row>>, ReadError> {
+    let mut message = Vec::new();
+    build::query(format!("{limit}{query}").as_bytes(), &mut message).map_err(broken)?;
+    upstream.stream.write(&message).await.map_err(broken)?;
+    results(upstream).await
+}
 
 /// Why a query has no results.
 #[derive(Debug, thiserror::Error)]

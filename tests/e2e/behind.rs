@@ -1,0 +1,133 @@
+//! What runs behind names: overloads, operators, casts, domains, views and row security that write.
+
+use weir_tests::{Gateway, Setup};
+
+use crate::evade::attack;
+
+/// Everything is allowed but what nobody knows.
+const POLICY: &str = "@id(\"all\") permit (principal, action, resource);\n\
+    @id(\"no-unknown\") @severity(\"high\") @message(\"Nobody knows what this does.\") @instead(\"Ask otherwise.\")\n\
+    forbid (principal, action == Weir::Action::\"sql.run\", resource) when { context.effect == \"unknown\" };\n";
+
+/// Whatever runs behind a name here writes to `trap_log`; `fine` and what is made of it only reads.
+const TRAPS: &str = "create table trap_log (what text);
+create table t (id int, s varchar, n int);
+insert into t values (1, 'One', 1), (2, 'Two', 2);
+create function trap(what text) returns int language plpgsql as
+  $$ begin insert into trap_log values (what); return 1; end $$;
+create function quiet(i int) returns bool language plpgsql immutable as $$ begin return trap('quiet') > 0; end $$;
+create function public.upper(t varchar) returns text language sql as $$ insert into trap_log values (t) returning what $$;
+create function same(a text, b text) returns bool language sql as $$ select trap(a) > 0 $$;
+create operator @@@ (leftarg = text, rightarg = text, function = same);
+create type mood as enum ('glad');
+create function to_mood(i int) returns mood language sql as $$ select 'glad'::mood where trap('cast') > 0 $$;
+create cast (int as mood) with function to_mood(int);
+create domain checked as int check (quiet(value));
+create table checks (id int, v checked[]);
+create view v_quiet as select id, quiet(n) from t;
+create view v_deeper as select id from v_quiet;
+create function whole(r t) returns int language sql as $$ select trap('row') $$;
+create table guarded (id int); insert into guarded values (1); grant select on guarded to public;
+alter table guarded enable row level security;
+create policy p on guarded using (quiet(id));
+create aggregate bit_xor(text) (sfunc = textcat, stype = text, finalfunc = trap);
+create function fine(i int) returns bool language plpgsql stable as
+  $$ declare n int := 0; begin select count(*) into n from t where id = i; if (n > 0) then return true; end if; return false; end $$;
+create domain positive as int check (value > 0 and fine(1));
+create view v_fine as select id, fine(id) from t;
+create table amounts (v positive); insert into amounts values (1);
+create function lower(t varchar) returns text language sql immutable as $$ select pg_catalog.lower(t::text) $$;
+alter table trap_log owner to app; alter table t owner to app; alter table checks owner to app;
+alter view v_quiet owner to app; alter view v_deeper owner to app; alter view v_fine owner to app;
+alter table amounts owner to app; grant create on schema public to app";
+
+fn start() -> (Gateway, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = folder.path().join("policy.cedar");
+    std::fs::write(&policy, POLICY).expect("a policy");
+    let extra = format!("[policy]\nfiles = [{policy:?}]\n");
+    let gateway = Gateway::start(&Setup { extra, ..Setup::default() });
+    gateway.postgres.direct(TRAPS);
+    (gateway, folder)
+}
+
+#[test]
+fn what_writes_behind_a_name_is_no_read() {
+    let (gateway, _folder) = start();
+    let agent = gateway.agent();
+    for text in [
+        "select upper(s) from t",
+        "select 'a' @@@ 'b'",
+        "select 1::mood",
+        "select cast(n as mood) from t",
+        "select 5::checked",
+        "select array_append(v, 5) from checks",
+        "select * from v_quiet",
+        "select id from v_deeper",
+        "select t.whole from t",
+        "select (x).whole from t x",
+        "select * from guarded",
+        "select bit_xor(s::text) from t",
+        "select * from json_to_record('{\"a\": 5}') as r (a checked)",
+        "prepare p (checked) as select $1",
+        "insert into t select id, upper(s), n from t",
+        "copy (select upper(s) from t) to stdout",
+        "explain analyze select upper(s) from t",
+        "declare c cursor with hold for select upper(s) from t",
+    ] {
+        let said = agent.psql(text);
+        assert!(said.err.contains("Nobody knows"), "{text}: {said:?}");
+    }
+    for text in [
+        "select pg_catalog.upper('a'::text)",
+        "select * from v_fine",
+        "select id from t order by id",
+        "select 2::positive",
+        "select * from amounts",
+        "select lower(s) from t",
+        "select a.relname from pg_class a join pg_namespace b on b.oid = a.relnamespace where b.nspname = 'public'",
+    ] {
+        let said = agent.psql(text);
+        assert_eq!(said.status, Some(0), "{text}: {said:?}");
+    }
+    // A parameter of such a type is made by the target before anything runs.
+    let number = gateway.postgres.direct("select 'checked'::regtype::oid");
+    let said = attack(
+        &gateway,
+        &format!(
+            "t = Talk()
+p = msg(b'P', b'\\0select $1 is null\\0' + struct.pack('!hI', 1, {number}))
+b = msg(b'B', b'\\0\\0' + struct.pack('!hhi', 0, 1, 1) + b'5' + b'\\0\\0')
+said = t.ask(p + b + E('') + S)"
+        ),
+    );
+    assert!(said.contains("Nobody knows"), "{said}");
+    assert_eq!(gateway.postgres.direct("select count(*) from trap_log"), "0");
+}
+
+#[test]
+fn what_a_transaction_plants_is_not_used_as_a_read() {
+    let (gateway, _folder) = start();
+    let agent = gateway.agent();
+    let plant = "create function trim_array(t text) returns text language sql as \
+        $$ insert into trap_log values (t) returning what $$";
+    let said =
+        agent.psql_script(&format!("begin;\n{plant};\nselect trim_array('in it');\ncommit;\n"));
+    assert!(said.err.contains("Nobody knows"), "{said:?}");
+    // Other changes of the schema don't stand in the way.
+    let said = agent.psql_script(
+        "begin;\ncreate table fresh (id int);\ninsert into fresh values (1);\nselect max(id) from fresh;\ncommit;\n",
+    );
+    assert_eq!(said.out.lines().last(), Some("COMMIT"), "{said:?}");
+    // Committed, it is in the catalogue, for connections that were open before, too.
+    let script = format!(
+        "t = Talk(); u = Talk()
+said = u.ask(Q(\"select trim_array(array[1, 2], 1)\"))
+said += t.ask(Q(\"{plant}\"))
+said += u.ask(Q(\"select trim_array('after')\"))"
+    );
+    let said = attack(&gateway, &script);
+    assert!(said.contains("SELECT 1") && said.contains("CREATE FUNCTION"), "{said}");
+    assert!(said.contains("Nobody knows"), "{said}");
+    assert_eq!(gateway.postgres.direct("select count(*) from trap_log"), "0");
+}
