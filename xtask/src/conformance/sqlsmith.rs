@@ -21,6 +21,8 @@ pub(super) struct Effort {
     pub(super) minutes: u64,
 }
 
+/// What stands between two statements.
+const END: &str = ";\n";
 /// More than a server answers in a second, so that time is the bound.
 const PER_SECOND: u64 = 100;
 /// A statement that runs into it direct is not judged, and it has more time through Weir.
@@ -42,7 +44,7 @@ pub(super) fn run(suite: Suite, place: &Place, via: Via) -> Result<Outcome> {
     if via == Via::Weir {
         let first = lines(&first)?;
         let weir = answers(suite, place, via, (&statements, &again), first.len())?;
-        return Ok(compared(&first, &weir));
+        return settled(suite, place, &statements, (&first, &weir));
     }
     place.stage.sql(dump::SOURCE, ROLE)?;
     generate(place, &statements)?;
@@ -51,12 +53,43 @@ pub(super) fn run(suite: Suite, place: &Place, via: Via) -> Result<Outcome> {
     Ok(compared(&one, &two))
 }
 
+/// Compares what came through Weir, and asks what differs once more direct: what is another answer by now
+/// (a counter of the server's, what its statistics say) tells nothing of Weir.
+fn settled(
+    suite: Suite,
+    place: &Place,
+    statements: &Path,
+    (first, weir): (&[String], &[String]),
+) -> Result<Outcome> {
+    let mut outcome = compared(first, weir);
+    let text = fs::read_to_string(statements).context("reading the statements")?;
+    let texts: Vec<&str> = text.split(END).collect();
+    let differ = |(number, line): (usize, &String)| weir.get(number).is_some_and(|w| w != line);
+    let numbers: Vec<usize> =
+        first.iter().enumerate().filter(|l| differ(*l)).map(|(number, _)| number).collect();
+    let different: Vec<&str> = numbers.iter().filter_map(|n| texts.get(*n).copied()).collect();
+    let (once_more, into) =
+        (place.folder.join(format!("{suite}-once-more.sql")), statements.with_extension("later"));
+    fs::write(&once_more, different.join(END)).context("writing what differs")?;
+    let later = answers(suite, place, Via::Direct, (&once_more, &into), different.len())?;
+    for (number, line) in numbers.into_iter().zip(later) {
+        if first.get(number).is_some_and(|before| *before != line) {
+            outcome.insert(name(number), true);
+        }
+    }
+    Ok(outcome)
+}
+
+fn name(number: usize) -> String {
+    format!("{:06}", number + 1)
+}
+
 /// Whether each of the answers is there again.
 fn compared(first: &[String], again: &[String]) -> Outcome {
     let same = |(number, line): (usize, &String)| {
         // Cancelled for its time.
         let judged = !line.starts_with("error 57014");
-        (format!("{:06}", number + 1), judged && again.get(number) == Some(line))
+        (name(number), judged && again.get(number) == Some(line))
     };
     first.iter().enumerate().map(same).collect()
 }
