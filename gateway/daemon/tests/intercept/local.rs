@@ -76,7 +76,12 @@ fn short_connections_leave_nothing_behind() {
     let rig = Rig::new("ownshort");
     let script = "
 _, p = serve('127.0.0.1')
-for i in range(500): assert echo(('127.0.0.1', p)) == b'hello'
+failed = []
+for i in range(500):
+    try: got = echo(('127.0.0.1', p), patience=30)
+    except OSError as error: got = error
+    if got != b'hello': failed.append((i, got))
+say(failed)
 import time
 def left():
     ends = [line.split()[1:4] for line in open('/proc/net/tcp')][1:]
@@ -86,7 +91,7 @@ for _ in range(50):
     if not left(): break
     time.sleep(0.1)
 say(left())";
-    assert_eq!(said(&rig, script, 1), ["[]"]);
+    assert_eq!(said(&rig, script, 2), ["[]", "[]"]);
     assert_eq!(rig.count("tcp_direct"), 500);
     assert_eq!(rig.count("denied_peer_outside"), 0);
 }
