@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use weir_mask::Masker;
 use weir_model::{
     Effect, FlowId, Identity, Operation, Relaxation, Resource, ResourceKind, SessionId, Target,
@@ -68,6 +68,8 @@ pub struct Session {
     pub tally: Arc<Tally>,
     /// What its large messages may take.
     pub memory: Arc<Memory>,
+    /// Room for connections that have not begun yet.
+    pub starting: Semaphore,
     /// What the tokens stand for that it was given.
     pub given: Mutex<weir_mask::Memory>,
 }

@@ -12,7 +12,9 @@ use weir_wire::postgres::{DataRow, Side as From, Transaction, command_tag, frame
 
 use super::catalogue;
 use super::delivery::{Out, status};
+use super::judged::may_copy_out;
 use super::lane::{Exchange, Lane, Lot, of_whom};
+use super::parting;
 use super::quote;
 use super::shape::{self, Shape};
 use crate::driver::buffer::Buffer;
@@ -52,7 +54,7 @@ pub async fn pump(lane: &Lane, target: Side, buffer: Buffer, client: Side) -> St
         End::Record(error) => ("53100", super::unrecorded(&error).message),
         End::Mask(why) => ("42501", format!("an answer could not be masked: {why}")),
     };
-    answers.complain(code, &why).await;
+    parting::complain(&answers.client, code, why.clone()).await;
     why
 }
 
@@ -147,14 +149,7 @@ impl Answers<'_> {
             TargetStep::PortalRow(portal) => {
                 self.row(&portal.exchange, Some(&portal), &parsed, message)?;
             }
-            TargetStep::Part(exchange) => match &parsed {
-                Backend::CopyData(data) => self.copy_out(&exchange, data, message)?,
-                Backend::FunctionResult(Some(value)) if shape::found_in(self.lane, value) => {
-                    let why = "a function's result holds what has to be hidden";
-                    return Err(End::Mask(why.to_owned()));
-                }
-                _ => self.copy(&exchange, message),
-            },
+            TargetStep::Part(exchange) => self.other_part(&exchange, &parsed, message)?,
             TargetStep::Suspended(exchange) => {
                 exchange.suspended.set(true);
                 self.copy(&exchange, message);
@@ -255,6 +250,29 @@ impl Answers<'_> {
         let start = self.out.bytes.len();
         self.out.bytes.extend_from_slice(message);
         self.part(exchange, start);
+    }
+
+    /// COPY, or the result of a function.
+    fn other_part(
+        &mut self,
+        exchange: &Rc<Exchange>,
+        parsed: &Backend<'_>,
+        message: &[u8],
+    ) -> Result<(), End> {
+        match parsed {
+            Backend::CopyOut { .. } if !may_copy_out(&exchange.judged) => {
+                Err(WireError::Unexpected { what: "COPY data" }.into())
+            }
+            Backend::CopyData(data) => self.copy_out(exchange, data, message),
+            Backend::FunctionResult(Some(value)) if shape::found_in(self.lane, value) => {
+                let why = "a function's result holds what has to be hidden";
+                Err(End::Mask(why.to_owned()))
+            }
+            _ => {
+                self.copy(exchange, message);
+                Ok(())
+            }
+        }
     }
 
     /// COPY carries no columns, so only what values look like is left to go by.
@@ -367,21 +385,6 @@ impl Answers<'_> {
         out.parts.clear();
         self.out = Out { bytes: out.bytes, parts: out.parts, ends: Vec::new() };
         sent.map_err(|error| End::Client(error.to_string()))
-    }
-
-    async fn complain(&self, code: &'static str, why: &str) {
-        let fields = build::ErrorFields {
-            severity: build::Severity::Fatal,
-            code,
-            message: why.to_owned(),
-            detail: None,
-            hint: None,
-        };
-        let mut out = Vec::new();
-        build::error_response(&fields, &mut out);
-        if let Err(error) = self.client.write(&out).await {
-            tracing::debug!(%error, "telling a client why");
-        }
     }
 }
 

@@ -14,12 +14,14 @@ use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::conversation::{Conversation, Portal};
 
 pub use super::judged::Judged;
+use super::parting;
 use super::shape::Shape;
 use super::startup::Start;
 use crate::config::TargetConfig;
 use crate::driver::stream::Side;
 use crate::flow::Flow;
 use crate::flow::gate::Gate;
+use crate::flow::memory::Share;
 use crate::flow::services::{Live, Services, Session, now_ms, now_us, random};
 
 /// One operation on its way: what its answer needs to know.
@@ -308,6 +310,11 @@ impl Lane {
         catalogue.wrapping_mul(1 << 32).wrapping_add(self.epoch.get())
     }
 
+    /// A share of the memory for large messages.
+    pub fn share(&self) -> Share {
+        Share::new(&self.session.memory, &self.services.memory)
+    }
+
     /// Learns from what the target reports of a setting.
     pub fn learn(&self, name: &[u8], value: &[u8]) {
         let mut state = self.state.get();
@@ -337,14 +344,20 @@ impl Lane {
     pub async fn close(&self, target: &Side, client: &Side) {
         let mut goodbye = Vec::new();
         build::terminate(&mut goodbye);
-        for closing in [target.write(&goodbye).await, target.shutdown().await] {
-            if let Err(error) = closing {
-                tracing::trace!(%error, "leaving a target that is gone already");
+        parting::within(async {
+            for closing in [target.write(&goodbye).await, target.shutdown().await] {
+                if let Err(error) = closing {
+                    tracing::trace!(%error, "leaving a target that is gone already");
+                }
             }
-        }
-        if let Err(error) = client.shutdown().await {
-            tracing::trace!(%error, "leaving a client that is gone already");
-        }
+        })
+        .await;
+        parting::within(async {
+            if let Err(error) = client.shutdown().await {
+                tracing::trace!(%error, "leaving a client that is gone already");
+            }
+        })
+        .await;
         let open = std::mem::take(&mut *self.open.borrow_mut());
         let ends: Vec<Entry> = open
             .iter()

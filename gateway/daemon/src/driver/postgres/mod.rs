@@ -12,6 +12,7 @@ pub mod hold;
 pub mod judged;
 pub mod lane;
 pub mod login;
+pub mod parting;
 pub mod quote;
 pub mod request;
 pub mod reveal;
@@ -212,14 +213,10 @@ async fn run(
         reason = answers => reason,
         reason = lane.ended() => {
             let refusal = unavailable("weir.session-ended", reason.clone());
-            let mut out = Vec::new();
             let mut fields = refuse::refusal(&refusal, "");
             fields.severity = Severity::Fatal;
             fields.code = "57P01";
-            build::error_response(&fields, &mut out);
-            if let Err(error) = client_write.write(&out).await {
-                tracing::debug!(%error, "telling a client why");
-            }
+            parting::tell(&client_write, &fields).await;
             reason
         }
     };

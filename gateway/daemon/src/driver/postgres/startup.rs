@@ -7,6 +7,7 @@ use rustls::server::Acceptor;
 use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 use weir_model::{Refusal, limits};
+use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::frame;
 use weir_wire::postgres::startup::{self, Startup};
 
@@ -63,7 +64,8 @@ pub struct Start {
     pub certificate: Option<CertificateDer<'static>>,
 }
 
-/// Reads a client's start-up, whatever order of requests it chooses, within `limits::STARTUP_MS`.
+/// Reads a client's start-up, whatever order of requests it chooses, within `limits::STARTUP_MS`. Of a
+/// session only so many connections may be about it at a time.
 ///
 /// # Errors
 /// Says what was wrong; the client is gone then.
@@ -72,9 +74,30 @@ pub async fn begin(
     config: Option<&TargetConfig>,
     client: Metered,
 ) -> Result<Begun, String> {
+    let Ok(_room) = flow.session.starting.try_acquire() else {
+        return Err(turn_away(client).await);
+    };
     let limit = Duration::from_millis(limits::STARTUP_MS);
     let begun = tokio::time::timeout(limit, begin_within(flow, config, client)).await;
     begun.unwrap_or_else(|_| Err("the client said nothing".to_owned()))
+}
+
+/// Tells a client in the clear, as the server does that has no process for it.
+async fn turn_away(mut client: Metered) -> String {
+    let why = "too many connections of this session have not begun yet";
+    let fields = ErrorFields {
+        severity: Severity::Fatal,
+        code: "53300",
+        message: why.to_owned(),
+        detail: None,
+        hint: Some("finish or close them first".to_owned()),
+    };
+    let mut out = Vec::new();
+    build::error_response(&fields, &mut out);
+    if let Err(error) = client.write_all(&out).await {
+        tracing::debug!(%error, "telling a client why");
+    }
+    why.to_owned()
 }
 
 async fn begin_within(

@@ -178,6 +178,8 @@ pub struct Conversation<S, X, D> {
     /// The target discards everything until a Sync that the client has not sent yet.
     skipping: bool,
     copying_in: Option<X>,
+    /// The target announced COPY data and has not ended it.
+    copying_out: bool,
     /// Something expected may copy in.
     may_copy: bool,
     transaction: Transaction,
@@ -191,6 +193,7 @@ impl<S, X: Clone, D: Clone> Default for Conversation<S, X, D> {
             expected: VecDeque::new(),
             skipping: false,
             copying_in: None,
+            copying_out: false,
             may_copy: false,
             transaction: Transaction::Idle,
         }

@@ -76,7 +76,7 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
             },
             Backend::CopyIn { .. } => self.copy_in(),
             Backend::CopyOut { .. } | Backend::CopyData(_) | Backend::CopyDone => {
-                self.running().map(TargetStep::Part)
+                self.copy_out(message)
             }
             Backend::FunctionResult(_) => match self.expected.front() {
                 Some(Expected::Function { exchange }) => Ok(TargetStep::Part(exchange.clone())),
@@ -144,6 +144,7 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
 
     fn ended(&mut self) -> Step<S, X, D> {
         self.copying_in = None;
+        self.copying_out = false;
         match self.expected.front_mut() {
             Some(Expected::Query { exchange, .. }) => Ok(TargetStep::Ended(exchange.clone())),
             Some(Expected::Execute { .. }) => {
@@ -206,6 +207,16 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
         Ok(TargetStep::Aside)
     }
 
+    /// COPY data comes between its announcement and its end, or it is something else.
+    fn copy_out(&mut self, message: &Backend<'_>) -> Step<S, X, D> {
+        let begins = matches!(message, Backend::CopyOut { .. });
+        if begins == self.copying_out {
+            return Err(WireError::Unexpected { what: "COPY data" });
+        }
+        self.copying_out = begins || matches!(message, Backend::CopyData(_));
+        self.running().map(TargetStep::Part)
+    }
+
     fn copy_in(&mut self) -> Step<S, X, D> {
         let announced = self.expected.front().is_some_and(Expected::may_copy);
         if !announced || self.copying_in.is_some() {
@@ -222,6 +233,7 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
 
     fn failed(&mut self) -> TargetStep<S, X, D> {
         self.copying_in = None;
+        self.copying_out = false;
         let nothing = TargetStep::Failed { exchange: None, refused: false, skipped: Vec::new() };
         match self.expected.front() {
             None | Some(Expected::Sync) => nothing,
@@ -266,6 +278,7 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
     fn ready(&mut self, transaction: Transaction) -> Step<S, X, D> {
         self.transaction = transaction;
         self.copying_in = None;
+        self.copying_out = false;
         let ended = match self.expected.pop_front() {
             Some(Expected::Sync) => None,
             Some(

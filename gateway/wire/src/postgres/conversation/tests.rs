@@ -268,3 +268,27 @@ fn a_query_with_parameters_is_answered_like_a_simple_one() {
     client(talk, build::sync).unwrap();
     assert!(talk.forward_query_with(9).is_err());
 }
+
+#[test]
+fn copy_data_comes_between_its_announcement_and_its_end() {
+    let begin = || raw(b'H', &[0, 0, 0]);
+    for (messages, fails_at) in [
+        (vec![b'H', b'd', b'c', b'C', b'H', b'c', b'C'], None),
+        (vec![b'd'], Some(0)),
+        (vec![b'c'], Some(0)),
+        (vec![b'H', b'H'], Some(1)),
+        (vec![b'H', b'c', b'd'], Some(2)),
+        (vec![b'H', b'd', b'C', b'd'], Some(3)),
+    ] {
+        let talk = &mut Talk::default();
+        talk.forward_query(1, false).unwrap();
+        for (place, tag) in messages.iter().enumerate() {
+            let step = match tag {
+                b'H' => target(talk, begin()),
+                b'C' => target(talk, complete),
+                tag => target(talk, raw(*tag, b"")),
+            };
+            assert_eq!(step.is_err(), fails_at == Some(place), "{messages:?} at {place}");
+        }
+    }
+}
