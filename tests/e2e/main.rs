@@ -23,6 +23,7 @@ mod perimeter;
 mod quote;
 mod record;
 mod refuse;
+mod replication;
 mod scan;
 mod slow;
 mod start;

@@ -13,6 +13,7 @@ mod skeleton;
 pub use facts::{Facts, join};
 pub use guard::SqlState;
 pub use postgres::{Before, BeforeImage, Comparison, Given, Place, Places};
+pub use postgres::{mentions_replication, replication};
 pub use skeleton::{Skeleton, skeleton};
 
 use weir_model::{Dialect, Effect, Operation, Resource, ResourceKind, Statement};

@@ -21,6 +21,7 @@ mod place;
 mod places;
 mod query;
 mod relation;
+mod replication;
 mod schema;
 mod scope;
 mod session;
@@ -34,6 +35,7 @@ pub(crate) use fastpath::call;
 pub use inference::Comparison;
 pub(crate) use places::places;
 pub use places::{Given, Place, Places};
+pub use replication::{mentions_replication, replication};
 use weir_model::{Effect, Flag, Operation};
 use weir_pgtree::Tree;
 

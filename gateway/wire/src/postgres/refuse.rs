@@ -68,5 +68,10 @@ pub fn is_substitutes(code: &[u8]) -> bool {
     matches!(code, b"42601" | b"42883" | b"25P02")
 }
 
+/// The same of a walsender, which may take no SQL at all, and no message of the extended protocol.
+pub fn is_substitutes_for_walsender(code: &[u8]) -> bool {
+    is_substitutes(code) || matches!(code, b"0A000" | b"08P01")
+}
+
 #[cfg(test)]
 mod tests;

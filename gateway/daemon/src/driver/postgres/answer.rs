@@ -1,5 +1,7 @@
 //! The target's direction: rows are masked, everything is on record before it is delivered.
 
+mod aside;
+
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 
@@ -16,6 +18,7 @@ use super::judged::may_copy_out;
 use super::lane::{Exchange, Lane, Lot, of_whom};
 use super::parting;
 use super::quote;
+use super::replication;
 use super::shape::{self, Shape};
 use crate::driver::buffer::Buffer;
 use crate::driver::stream::Side;
@@ -172,32 +175,6 @@ impl Answers<'_> {
         Ok(())
     }
 
-    fn aside(&mut self, parsed: &Backend<'_>, message: &[u8]) {
-        match parsed {
-            Backend::ParameterStatus { name, value } => {
-                self.lane.learn(name, value);
-                self.out.bytes.extend_from_slice(message);
-            }
-            Backend::Notice(fields) => {
-                let clean = quote::clean_fields(self.lane, b'N', fields, None);
-                self.out.bytes.extend_from_slice(clean.as_deref().unwrap_or(message));
-            }
-            Backend::Notification { pid, channel, payload } => {
-                match shape::clean_text(self.lane, payload) {
-                    Some(clean) => {
-                        let start = self.out.bytes.len();
-                        let built = build::notification(*pid, channel, &clean, &mut self.out.bytes);
-                        if built.is_err() {
-                            self.out.bytes.truncate(start);
-                        }
-                    }
-                    None => self.out.bytes.extend_from_slice(message),
-                }
-            }
-            _ => self.out.bytes.extend_from_slice(message),
-        }
-    }
-
     fn row(
         &mut self,
         exchange: &Rc<Exchange>,
@@ -260,7 +237,9 @@ impl Answers<'_> {
         message: &[u8],
     ) -> Result<(), End> {
         match parsed {
-            Backend::CopyOut { .. } if !may_copy_out(&exchange.judged) => {
+            Backend::CopyOut { .. } | Backend::CopyBoth { .. }
+                if !may_copy_out(&exchange.judged) =>
+            {
                 Err(WireError::Unexpected { what: "COPY data" }.into())
             }
             Backend::CopyData(data) => self.copy_out(exchange, data, message),
@@ -282,6 +261,14 @@ impl Answers<'_> {
         data: &[u8],
         message: &[u8],
     ) -> Result<(), End> {
+        // Nothing is masked from the caller, or it would not have begun.
+        if replication::streams(&exchange.judged) {
+            if !self.lane.may_stream(&exchange.judged) {
+                return Err(End::Mask("replication is not permitted any more".to_owned()));
+            }
+            self.copy(exchange, message);
+            return Ok(());
+        }
         let Some(clean) = shape::clean_copy(self.lane, data).map_err(End::Mask)? else {
             self.copy(exchange, message);
             return Ok(());
@@ -316,9 +303,13 @@ impl Answers<'_> {
         let Backend::Error(fields) = parsed else { return };
         let start = self.out.bytes.len();
         let code = fields.get(b'C').unwrap_or_default();
+        let substituted = match self.lane.replication {
+            None => refuse::is_substitutes,
+            Some(_) => refuse::is_substitutes_for_walsender,
+        };
         let refusal = exchange.as_ref().and_then(|exchange| exchange.refusal.as_ref());
         match refusal {
-            Some((refusal, sqlstate)) if refused && refuse::is_substitutes(code) => {
+            Some((refusal, sqlstate)) if refused && substituted(code) => {
                 let hash = self.lane.live().policy.hash().clone();
                 let mut with = refuse::refusal(refusal, &hash);
                 with.code = sqlstate;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use weir_classify::Facts;
 use weir_model::{Decision, Effect, Flag, Operation, entry, limits};
 
+use super::replication;
 use crate::flow::memory::Share;
 
 /// A statement, classified and decided on.
@@ -75,5 +76,6 @@ pub fn may_copy_in(judged: &Judged) -> bool {
 /// Whether a statement may make the target send COPY data.
 pub fn may_copy_out(judged: &Judged) -> bool {
     let operation = &judged.operation;
-    operation.effect == Effect::Unknown || operation.verbs.iter().any(|verb| verb == "copy")
+    let copies = operation.verbs.iter().any(|verb| verb == "copy");
+    operation.effect == Effect::Unknown || copies || replication::streams(judged)
 }

@@ -15,6 +15,7 @@ use weir_wire::postgres::conversation::{Conversation, Portal};
 
 pub use super::judged::Judged;
 use super::parting;
+use super::replication::Kind;
 use super::shape::Shape;
 use super::startup::Start;
 use crate::config::TargetConfig;
@@ -131,6 +132,10 @@ pub struct Lane {
     pub schema_changes: Cell<bool>,
     /// Whether texts of the client and of the target are UTF-8.
     pub utf8: Cell<bool>,
+    /// The kind of replication connection that it is, if any.
+    pub replication: Option<Kind>,
+    /// The generation of policy and targets under which a replication stream goes on.
+    pub streamed: Cell<Option<u64>>,
     /// What its tokens are turned back into.
     pub way_back: super::reveal::WayBack,
     /// Inputs of computed columns of cursors and SQL-prepared statements.
@@ -209,6 +214,11 @@ impl Lane {
         for (name, value) in settings {
             state.learn(name, value);
         }
+        let talk = RefCell::<Talk>::default();
+        let replication = start.replication();
+        if replication.is_some() {
+            talk.borrow_mut().replicate();
+        }
         let database = String::from_utf8_lossy(start.database(config)).into_owned();
         Self {
             services: flow.services.clone(),
@@ -220,7 +230,7 @@ impl Lane {
             database,
             original: flow.original,
             gate: flow.gate.clone(),
-            talk: RefCell::default(),
+            talk,
             state: Cell::new(state),
             progress: Notify::new(),
             aside: RefCell::default(),
@@ -229,6 +239,8 @@ impl Lane {
             epoch: Cell::new(0),
             schema_changes: Cell::new(false),
             utf8: Cell::new(settings.iter().any(|(name, value)| is_utf8(name, value))),
+            replication,
+            streamed: Cell::new(None),
             way_back: Default::default(),
             deferred: RefCell::default(),
             sql_prepared: RefCell::default(),

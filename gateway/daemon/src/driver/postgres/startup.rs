@@ -12,6 +12,7 @@ use weir_wire::postgres::frame;
 use weir_wire::postgres::startup::{self, Startup};
 
 use super::lane::is_safe;
+use super::replication;
 use super::stamp::{self, Stamp};
 use super::version;
 use crate::config::TargetConfig;
@@ -245,7 +246,7 @@ impl Start {
         }
     }
 
-    /// Parameters that would change who the session is, or make it a replication stream.
+    /// Parameters that would change who the session is.
     pub fn refusal(&self) -> Option<Refusal> {
         let plain = |value: &[u8]| -> String {
             let bytes = value.iter().filter(|&&byte| byte != b'\\').copied().collect::<Vec<u8>>();
@@ -255,7 +256,9 @@ impl Start {
             let name = plain(name);
             let options = plain(value);
             match name.as_str() {
-                "replication" => Some("a replication connection"),
+                "replication" if replication::Kind::of(value).is_none() => {
+                    Some("this kind of replication")
+                }
                 "options" if NOT_AT_START.iter().any(|setting| options.contains(setting)) => {
                     Some("choosing a role or how SQL is read at start-up")
                 }
@@ -273,6 +276,12 @@ impl Start {
             message: format!("{refused} is refused"),
             instead: "connect without that parameter".to_owned(),
         })
+    }
+
+    /// The kind of replication connection that it is to be, if any.
+    pub fn replication(&self) -> Option<replication::Kind> {
+        let asked = self.get(b"replication").and_then(replication::Kind::of)?;
+        Some(asked).filter(|kind| *kind != replication::Kind::None)
     }
 
     /// The client's name for itself, with who is behind it.

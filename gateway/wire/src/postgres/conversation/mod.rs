@@ -180,6 +180,8 @@ pub struct Conversation<S, X, D> {
     copying_in: Option<X>,
     /// The target announced COPY data and has not ended it.
     copying_out: bool,
+    /// Replication commands are taken, whose COPY data goes both ways.
+    replicates: bool,
     /// Something expected may copy in.
     may_copy: bool,
     transaction: Transaction,
@@ -194,6 +196,7 @@ impl<S, X: Clone, D: Clone> Default for Conversation<S, X, D> {
             skipping: false,
             copying_in: None,
             copying_out: false,
+            replicates: false,
             may_copy: false,
             transaction: Transaction::Idle,
         }
@@ -201,6 +204,11 @@ impl<S, X: Clone, D: Clone> Default for Conversation<S, X, D> {
 }
 
 impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
+    /// The target is a walsender.
+    pub fn replicate(&mut self) {
+        self.replicates = true;
+    }
+
     /// The transaction's state as the target last reported it.
     pub fn transaction(&self) -> Transaction {
         self.transaction

@@ -84,7 +84,7 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
             },
             Backend::Error(_) => Ok(self.failed()),
             Backend::ReadyForQuery(transaction) => self.ready(*transaction),
-            Backend::CopyBoth { .. } => Err(WireError::Unexpected { what: "a replication stream" }),
+            Backend::CopyBoth { .. } => self.copy_both(),
             Backend::Authentication(_)
             | Backend::BackendKeyData { .. }
             | Backend::NegotiateProtocolVersion { .. } => {
@@ -215,6 +215,15 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
         }
         self.copying_out = begins || matches!(message, Backend::CopyData(_));
         self.running().map(TargetStep::Part)
+    }
+
+    /// COPY data goes both ways until each side has ended its own.
+    fn copy_both(&mut self) -> Step<S, X, D> {
+        if !self.replicates || self.copying_out {
+            return Err(WireError::Unexpected { what: "a replication stream" });
+        }
+        self.copying_out = true;
+        self.copy_in()
     }
 
     fn copy_in(&mut self) -> Step<S, X, D> {

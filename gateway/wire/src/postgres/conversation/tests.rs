@@ -292,3 +292,28 @@ fn copy_data_comes_between_its_announcement_and_its_end() {
         }
     }
 }
+
+#[test]
+fn a_replication_stream_goes_both_ways_until_both_have_ended_it() {
+    let both = || raw(b'W', &[0, 0, 0]);
+    let talk = &mut Talk::default();
+    talk.forward_query(1, true).unwrap();
+    assert!(target(talk, both()).is_err(), "nobody asked for one");
+    let talk = &mut Talk::default();
+    talk.replicate();
+    talk.forward_query(1, true).unwrap();
+    assert_eq!(target(talk, both()).unwrap(), "part 1");
+    assert!(target(talk, both()).is_err());
+    assert_eq!(client(talk, raw(b'd', b"status")).unwrap(), "copy in 1");
+    assert_eq!(target(talk, raw(b'd', b"log")).unwrap(), "part 1");
+    assert_eq!(client(talk, raw(b'c', b"")).unwrap(), "pass");
+    assert!(talk.must_wait());
+    assert_eq!(target(talk, raw(b'd', b"log")).unwrap(), "part 1");
+    assert_eq!(target(talk, raw(b'c', b"")).unwrap(), "part 1");
+    // Where the timeline ended, the next one's place follows.
+    assert_eq!(target(talk, shape).unwrap(), "shape of=false rows=Some(1) swallow=false");
+    assert_eq!(target(talk, row).unwrap(), "row 1");
+    assert_eq!(target(talk, complete).unwrap(), "ended 1");
+    assert_eq!(target(talk, ready).unwrap(), "ready Some(1)");
+    assert!(!talk.must_wait());
+}
