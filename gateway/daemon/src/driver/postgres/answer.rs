@@ -315,6 +315,10 @@ impl Answers<'_> {
                 with.code = sqlstate;
                 build::rewrite_error(fields, &with, &mut self.out.bytes);
             }
+            // The target does not know the name either, and quotes nothing but what the client said.
+            Some((_, sqlstate)) if !refused && code == sqlstate.as_bytes() => {
+                self.out.bytes.extend_from_slice(message);
+            }
             _ => {
                 let judged = exchange.as_ref().map(|exchange| exchange.judged.as_ref());
                 let clean = quote::clean_fields(self.lane, b'E', fields, judged);

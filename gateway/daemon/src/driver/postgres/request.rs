@@ -1,6 +1,7 @@
 //! The client's direction: every message is passed by the closed list, asked about, or refused.
 
 mod given;
+mod unknown;
 
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
@@ -23,6 +24,7 @@ use crate::driver::stream::Side;
 use crate::flow::gate::{Burst, Permit};
 use crate::flow::services::now_us;
 use crate::record::RecordError;
+use unknown::Unknown;
 
 /// Why the direction ended.
 enum End {
@@ -155,8 +157,8 @@ impl Requests<'_> {
                     self.go(asking, given.as_deref().unwrap_or(message));
                 }
             }
-            ClientStep::BindUnknown => self.unknown_name("Bind", "26000", "prepared statement")?,
-            ClientStep::ExecuteUnknown => self.unknown_name("Execute", "34000", "portal")?,
+            ClientStep::BindUnknown(name) => self.unknown_name(Unknown::Statement, name)?,
+            ClientStep::ExecuteUnknown(name) => self.unknown_name(Unknown::Portal, name)?,
             ClientStep::Execute { portal, inject } => {
                 self.execute(&parsed, portal, inject, message)?
             }
@@ -252,21 +254,23 @@ impl Requests<'_> {
         Ok(())
     }
 
-    /// A name that Weir does not know may be known to the target from SQL; what stands behind it
-    /// was never asked about under that name.
-    fn unknown_name(
-        &mut self,
-        what: &'static str,
-        code: &'static str,
-        kind: &str,
-    ) -> Result<(), End> {
+    /// A name that Weir does not know may be known to the target from SQL; what stands behind it was
+    /// never asked about under that name. So the target is only asked to describe it: if it does not know
+    /// the name, it says so in its own words, and if it does, the message behind is refused.
+    fn unknown_name(&mut self, what: Unknown, name: &[u8]) -> Result<(), End> {
+        let kind = what.kind();
         let refusal = Refusal {
             rule: "weir.unknown-name".to_owned(),
             message: format!("{kind} does not exist here"),
             instead: format!("make the {kind} by the protocol, not by SQL"),
         };
-        let asking = self.lane.refuse_own(what, refusal, code);
-        self.goes_on(&asking, false, refuse::substitute_execute)?;
+        let asking = self.lane.refuse_own(what.message(), refusal, what.code());
+        let mut message = Vec::new();
+        build::describe(what.described(), name, &mut message)?;
+        refuse::substitute_execute(&mut message)?;
+        self.burst.note(asking.entry, &[]);
+        self.burst.pass(&message);
+        self.lane.talk.borrow_mut().forward_unknown(asking.exchange)?;
         Ok(())
     }
 

@@ -131,6 +131,11 @@ enum Expected<S, X, D> {
         name: Vec<u8>,
         proposal: u64,
     },
+    /// The Describe of a name that is not known here, in the place of what would use it, and behind it a
+    /// message that errors: the target says itself that there is no such name, else it is refused.
+    Unknown {
+        exchange: X,
+    },
     /// A name that is not known here is described; nothing is learnt from the answer.
     DescribeUnknown,
     /// A message that was replaced by one that errors; a simple one ends with ReadyForQuery.
@@ -147,6 +152,7 @@ impl<S, X: Clone, D> Expected<S, X, D> {
             Self::Query { exchange, .. }
             | Self::Function { exchange }
             | Self::Parse { exchange, .. }
+            | Self::Unknown { exchange }
             | Self::Refused { exchange, .. } => Some(exchange.clone()),
             Self::Bind { portal, .. } | Self::Execute { portal, .. } => {
                 Some(portal.exchange.clone())
@@ -163,6 +169,7 @@ impl<S, X: Clone, D> Expected<S, X, D> {
             | Self::Bind { .. }
             | Self::Describe { .. }
             | Self::DescribeUnknown
+            | Self::Unknown { .. }
             | Self::Close { .. }
             | Self::Refused { .. }
             | Self::Sync => false,

@@ -72,6 +72,7 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
                 Some(Expected::Describe { .. } | Expected::DescribeUnknown) => {
                     Ok(TargetStep::Aside)
                 }
+                Some(Expected::Unknown { .. }) => Ok(TargetStep::Swallow),
                 _ => Err(WireError::Unexpected { what: "a parameter description" }),
             },
             Backend::CopyIn { .. } => self.copy_in(),
@@ -119,6 +120,7 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
             Some(Expected::DescribeUnknown) => {
                 Ok(TargetStep::Shape { of: None, exchange: None, swallow: false })
             }
+            Some(Expected::Unknown { exchange }) => Ok(self.known_after_all(exchange)),
             _ => Err(WireError::Unexpected { what: "a row description" }),
         }
     }
@@ -130,8 +132,15 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
         match self.expected.pop_front() {
             Some(Expected::Describe { injected: true, .. }) => Ok(TargetStep::Swallow),
             Some(Expected::Describe { .. } | Expected::DescribeUnknown) => Ok(TargetStep::Aside),
+            Some(Expected::Unknown { exchange }) => Ok(self.known_after_all(exchange)),
             _ => Err(WireError::Unexpected { what: "a no-data message" }),
         }
+    }
+
+    /// The target described the name, so it has it from SQL: the message behind errors.
+    fn known_after_all(&mut self, exchange: X) -> TargetStep<S, X, D> {
+        self.expected.push_front(Expected::Refused { exchange, simple: false });
+        TargetStep::Swallow
     }
 
     fn row(&mut self) -> Step<S, X, D> {

@@ -18,9 +18,9 @@ fn client(talk: &mut Talk, write: impl FnOnce(&mut Vec<u8>)) -> Result<String, W
         ClientStep::Query(text) => format!("query {}", String::from_utf8_lossy(text)),
         ClientStep::Parse { name, .. } => format!("parse {}", String::from_utf8_lossy(name)),
         ClientStep::Bind { prepared, .. } => format!("bind {}", prepared.statement),
-        ClientStep::BindUnknown => "bind unknown".to_owned(),
+        ClientStep::BindUnknown(_) => "bind unknown".to_owned(),
         ClientStep::Execute { inject, .. } => format!("execute inject={inject}"),
-        ClientStep::ExecuteUnknown => "execute unknown".to_owned(),
+        ClientStep::ExecuteUnknown(_) => "execute unknown".to_owned(),
         ClientStep::Function(_) => "function".to_owned(),
         ClientStep::Terminate => "terminate".to_owned(),
     })
@@ -181,7 +181,7 @@ fn an_error_skips_what_was_pipelined_behind_it() {
     assert_eq!(target(talk, ready).unwrap(), "ready None");
     let message = raw_bind(b"");
     let parsed = frontend::parse(&message).unwrap();
-    assert!(matches!(talk.client(&parsed, 0).unwrap(), ClientStep::BindUnknown));
+    assert!(matches!(talk.client(&parsed, 0).unwrap(), ClientStep::BindUnknown(_)));
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn names_from_sql_mean_nothing_here() {
     talk.undefine(Some(b"p"));
     let message = raw_bind(b"p");
     let parsed = frontend::parse(&message).unwrap();
-    assert!(matches!(talk.client(&parsed, 0).unwrap(), ClientStep::BindUnknown));
+    assert!(matches!(talk.client(&parsed, 0).unwrap(), ClientStep::BindUnknown(_)));
 }
 
 #[test]
@@ -316,4 +316,25 @@ fn a_replication_stream_goes_both_ways_until_both_have_ended_it() {
     assert_eq!(target(talk, complete).unwrap(), "ended 1");
     assert_eq!(target(talk, ready).unwrap(), "ready Some(1)");
     assert!(!talk.must_wait());
+}
+
+#[test]
+fn of_an_unknown_name_the_target_speaks_first() {
+    let talk = &mut Talk::default();
+    let parameters = || raw(b't', &[0, 0]);
+    // It does not know the name either.
+    talk.forward_unknown(1).unwrap();
+    client(talk, build::sync).unwrap();
+    assert_eq!(target(talk, error).unwrap(), "failed Some(1) refused=false skipped=[]");
+    assert_eq!(target(talk, ready).unwrap(), "ready None");
+    // It has the name from SQL: what it says of it is not told, and what follows is the refusal's.
+    for described in [shape as fn(&mut Vec<u8>), |out| raw(b'n', b"")(out)] {
+        talk.forward_unknown(2).unwrap();
+        client(talk, build::sync).unwrap();
+        assert_eq!(target(talk, parameters()).unwrap(), "swallow");
+        assert_eq!(target(talk, described).unwrap(), "swallow");
+        assert!(target(talk, row).is_err());
+        assert_eq!(target(talk, error).unwrap(), "failed Some(2) refused=true skipped=[]");
+        assert_eq!(target(talk, ready).unwrap(), "ready None");
+    }
 }
