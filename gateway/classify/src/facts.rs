@@ -6,6 +6,15 @@ use std::sync::Arc;
 use crate::postgres::Comparison;
 use weir_model::{Effect, Operation, Resource, ResourceKind};
 
+/// A text that a statement says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// In itself.
+    Text(String),
+    /// By a parameter, counted from 0.
+    Parameter(usize),
+}
+
 /// What is known of a whole message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
@@ -48,6 +57,8 @@ pub struct Facts {
     pub executes: Vec<String>,
     /// Prepared statements that it drops; `None` is all of them.
     pub deallocates: Vec<Option<String>>,
+    /// Notifications that it sends itself, as it writes them: channel and payload.
+    pub notifies: Vec<(Said, Said)>,
     /// The effect of everything but the prepared statements that it runs.
     pub(crate) rest: Effect,
 }
@@ -84,6 +95,7 @@ impl Facts {
             prepares: Vec::new(),
             executes: Vec::new(),
             deallocates: Vec::new(),
+            notifies: Vec::new(),
         }
     }
 

@@ -10,7 +10,7 @@ mod guard;
 mod postgres;
 mod skeleton;
 
-pub use facts::{Facts, join};
+pub use facts::{Facts, Said, join};
 pub use guard::SqlState;
 pub use postgres::{Before, BeforeImage, Comparison, Given, Place, Places};
 pub use postgres::{mentions_replication, replication};

@@ -126,6 +126,8 @@ pub const CATALOGUE_MS: u64 = 60_000;
 pub const LOOK_MS: u64 = 500;
 /// Last words to a peer that may not be reading.
 pub const PARTING_MS: u64 = 5_000;
+/// Notifications that a session wrote itself, which it may read again.
+pub const NOTIFIED: usize = 1_024;
 /// Fetching an issuer's keys.
 pub const JWKS_MS: u64 = 5_000;
 /// What a gateway that was replaced appends at once, and what it hands over in one message.

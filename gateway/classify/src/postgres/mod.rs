@@ -92,6 +92,7 @@ fn facts(walk: Walk, statements: usize, fingerprint: Option<i64>) -> Facts {
         prepares: walk.prepares,
         executes: walk.executes,
         deallocates: walk.deallocates,
+        notifies: walk.notifies,
         rest,
     }
 }

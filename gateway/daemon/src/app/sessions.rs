@@ -88,6 +88,7 @@ fn session(kept: &Kept, bound: &Bound, tally: Tally) -> Arc<Session> {
         tally: Arc::new(tally),
         memory: Arc::new(Memory::of_session()),
         starting: Semaphore::new(limits::STARTING_PER_SESSION),
+        written: Default::default(),
         given: Default::default(),
     })
 }

@@ -20,6 +20,7 @@ use crate::approval::Queue;
 use crate::config::{ColumnRule, TargetConfig};
 use crate::driver::postgres::cancel::CancelKeys;
 use crate::driver::postgres::catalogue::Catalogues;
+use crate::driver::postgres::notify::Written;
 use crate::identity::CredentialSource;
 use crate::record::{Class, Recorder};
 use crate::tls::Authority;
@@ -70,6 +71,8 @@ pub struct Session {
     pub memory: Arc<Memory>,
     /// Room for connections that have not begun yet.
     pub starting: Semaphore,
+    /// Notifications that it wrote.
+    pub written: Mutex<Written>,
     /// What the tokens stand for that it was given.
     pub given: Mutex<weir_mask::Memory>,
 }

@@ -116,7 +116,7 @@ impl Answers<'_> {
         let step = self.lane.talk.borrow_mut().target(&parsed)?;
         match step {
             TargetStep::Aside => {
-                if matches!(parsed, Backend::Notice(_)) {
+                if matches!(parsed, Backend::Notice(_) | Backend::Notification { .. }) {
                     catalogue::refresh(self.lane).await;
                 }
                 self.aside(&parsed, message);

@@ -12,6 +12,7 @@ pub mod hold;
 pub mod judged;
 pub mod lane;
 pub mod login;
+pub mod notify;
 pub mod parting;
 pub mod quote;
 pub mod replication;

@@ -13,6 +13,7 @@ use weir_wire::WireError;
 use weir_wire::postgres::build;
 use weir_wire::postgres::conversation::{ClientStep, Portal};
 use weir_wire::postgres::frontend::{self, Frontend, FunctionCall, Kind};
+use weir_wire::postgres::lists::Cells;
 use weir_wire::postgres::{Frame, Side as From, frame, refuse};
 
 use super::ask::{Asking, Phase};
@@ -151,6 +152,7 @@ impl Requests<'_> {
                 if self.goes_on(&asking, false, refuse::substitute_execute)? {
                     let given = self.with_values(&asking, &prepared.declared, &parsed).await?;
                     let exchange = asking.exchange.clone();
+                    self.lane.note_notifications(&exchange.judged, parameters);
                     let formats = result_formats.iter().collect();
                     let lot = Portal::new(prepared, exchange, formats, self.lane.age());
                     self.lane.talk.borrow_mut().forward_bind(portal, lot)?;
@@ -177,6 +179,7 @@ impl Requests<'_> {
         if self.goes_on(&asking, true, refuse::substitute_query)? {
             let copies = may_copy_in(&asking.exchange.judged);
             let exchange = asking.exchange.clone();
+            self.lane.note_notifications(&exchange.judged, Cells::default());
             if !copies && let Some(given) = self.with_parameters(&asking).await? {
                 self.lane.talk.borrow_mut().forward_query_with(exchange)?;
                 self.go(asking, &given);

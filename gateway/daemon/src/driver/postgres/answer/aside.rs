@@ -4,7 +4,7 @@ use weir_wire::postgres::backend::Backend;
 use weir_wire::postgres::build;
 
 use super::Answers;
-use crate::driver::postgres::{quote, shape};
+use crate::driver::postgres::{notify, quote, shape};
 
 impl Answers<'_> {
     pub(super) fn aside(&mut self, parsed: &Backend<'_>, message: &[u8]) {
@@ -18,7 +18,9 @@ impl Answers<'_> {
                 self.out.bytes.extend_from_slice(clean.as_deref().unwrap_or(message));
             }
             Backend::Notification { pid, channel, payload } => {
-                match shape::clean_text(self.lane, payload) {
+                let hidden = self.lane.hides_notification(channel, payload);
+                let hidden = hidden.then(|| notify::HIDDEN.to_vec());
+                match hidden.or_else(|| shape::clean_text(self.lane, payload)) {
                     Some(clean) => {
                         let start = self.out.bytes.len();
                         let built = build::notification(*pid, channel, &clean, &mut self.out.bytes);
