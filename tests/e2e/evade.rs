@@ -133,3 +133,58 @@ fn a_deep_pipeline_does_not_stall_the_others() {
     assert!(said.contains("4000"), "{said}");
     assert!(begin.elapsed().as_secs() < 45, "{:?}", begin.elapsed());
 }
+
+/// Whether a name is there is the server's to say, in its own words and with its own state; what SQL made
+/// under a name is not run by the protocol.
+#[test]
+fn unknown_names_are_the_servers_to_tell_and_names_of_sql_are_refused() {
+    let gateway = Gateway::start(&Setup::default());
+    let said = attack(
+        &gateway,
+        r#"
+import re
+def told(got):
+    fields = [(m[1].decode(), m[2].decode()) for m in re.finditer(rb'C(\w{5})\0M([^\0]*)\0', got)]
+    return fields, 'rule weir.unknown-name' in got.decode(errors='replace'), chr(got[-1]), b'5,customer' in got
+t = Talk()
+t.ask(P('known', 'select 1') + S)
+said = []
+for data in (B('', 'nope') + D('P', '') + E('') + S, B('', '') + E('') + S, E('nope') + S, E('') + S,
+             B('', 'known') + E('') + B('', 'nope') + E('') + S):
+    said.append(told(t.ask(data)))
+t.ask(Q('begin'))
+said.append(told(t.ask(B('', 'nope') + S))); said.append(told(t.ask(B('', 'nope') + S)))
+t.ask(Q('rollback'))
+t.ask(Q("prepare mine as select '5,customer'")); t.ask(Q('begin'))
+t.ask(Q("declare c cursor for select '5,customer'"))
+said.append(told(t.ask(E('c') + S)))
+t.ask(Q('rollback'))
+said.append(told(t.ask(B('', 'mine') + E('') + S)))
+t.ask(P('', "select '5,customer'") + S); t.ask(P('x', 'deallocate all') + B('y', 'x') + E('y') + S)
+said.append(told(t.ask(B('', 'x') + E('') + S)))
+said = '\n'.join(map(str, said))
+"#,
+    );
+    let said = said.trim_matches(['\'', '"']).replace("\\n", "\n").replace("\\'", "'");
+    let own = |code: &str, text: &str, state: char| {
+        format!("([('{code}', '{text}')], False, '{state}', False)")
+    };
+    let refused = |code: &str, kind: &str, state: char| {
+        format!("([('{code}', '{kind} does not exist here')], True, '{state}', False)")
+    };
+    let nope = "prepared statement \"nope\" does not exist";
+    let expected = [
+        own("26000", nope, 'I'),
+        own("26000", "unnamed prepared statement does not exist", 'I'),
+        own("34000", "portal \"nope\" does not exist", 'I'),
+        own("34000", "portal \"\" does not exist", 'I'),
+        own("26000", nope, 'I'),
+        own("26000", nope, 'E'),
+        own("26000", nope, 'E'),
+        refused("34000", "portal", 'E'),
+        refused("26000", "prepared statement", 'I'),
+        own("26000", "prepared statement \"x\" does not exist", 'I'),
+    ];
+    let said: Vec<&str> = said.lines().collect();
+    assert_eq!(said, expected);
+}

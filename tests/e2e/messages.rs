@@ -181,3 +181,49 @@ fn a_pipeline_may_be_of_any_length() {
     );
     assert_eq!(said.ok().out, "40000");
 }
+
+/// What a trigger puts into a payload has no origin, so it may be a masked value of whatever kind.
+#[test]
+fn payloads_that_the_session_did_not_write_are_hidden() {
+    let keys = "tls = { mode = \"off\" }\nclear_channels = [\"progress\"]";
+    let gateway = Gateway::start(&Setup { tls: keys.to_owned(), ..Setup::default() });
+    gateway.postgres.direct(
+        "create function told() returns trigger language plpgsql as $$ begin \
+           perform pg_notify('jobs', 'planted ' || reverse(new.email)); \
+           perform pg_notify('progress', 'one more'); return new; end $$;\
+         create trigger told after update on customers for each row execute function told()",
+    );
+    let said = gateway.agent().python(
+        "import psycopg, sys\n\
+         a = psycopg.connect(host=sys.argv[1], autocommit=True)\n\
+         b = psycopg.connect(host=sys.argv[1], autocommit=True)\n\
+         a.execute('listen jobs'); a.execute('listen progress')\n\
+         b.execute('update customers set balance = 1 where id = 5')\n\
+         b.execute(\"notify jobs, 'written'\")\n\
+         b.execute('notify jobs')\n\
+         b.execute('select pg_notify(%s, %s)', ('jobs', 'with parameters'))\n\
+         b.execute(\"select pg_notify('jobs', 'as literals')\")\n\
+         for n in a.notifies(timeout=10, stop_after=6): print(n.channel, n.payload)",
+    );
+    assert_eq!(
+        said.ok().out,
+        "jobs [hidden by weir]\nprogress one more\njobs written\njobs \njobs with parameters\n\
+         jobs as literals"
+    );
+    // What another session wrote, or somebody past the gateway, is not known to be clean.
+    let script = "import psycopg, sys\n\
+         a = psycopg.connect(host=sys.argv[1], autocommit=True)\n\
+         a.execute('listen jobs'); print('listens', flush=True)\n\
+         for n in a.notifies(timeout=20, stop_after=2): print(n.payload, flush=True)";
+    let python = weir_tests::python::interpreter().display().to_string();
+    let mut command = gateway.agent().command(&python, &["-c", script, &gateway.host]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("weir run");
+    let out = child.stdout.take().expect("its output");
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(out));
+    let mut line = || lines.next().expect("a line").expect("a line");
+    assert_eq!(line(), "listens");
+    gateway.postgres.direct("notify jobs, 'past the gateway'");
+    gateway.agent().psql("notify jobs, 'written'").ok();
+    assert_eq!([line(), line()], ["[hidden by weir]", "[hidden by weir]"]);
+    assert!(child.wait().expect("an end").success());
+}

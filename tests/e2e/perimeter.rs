@@ -76,7 +76,9 @@ fn a_database_that_is_no_target_is_refused_in_its_own_protocol() {
     let other = weir_tests::Postgres::start(weir_tests::postgres::Version::V18);
     let said =
         gateway.agent().run("psql", &["-X", "-h", &other.address, "-U", "app", "-c", "select 1"]);
-    assert!(said.err.contains("target"), "{said:#?}");
+    assert!(said.err.contains("no [[target]] answers for"), "{said:#?}");
+    // No policy was asked, so none is named.
+    assert!(said.err.contains("rule weir.no-target\n"), "{said:#?}");
 }
 
 #[test]

@@ -121,16 +121,3 @@ fn the_client_finds_its_own_name_and_may_take_another() {
                     b'' weir:test-agent\n63 63";
     assert_eq!(said.ok().out, expected);
 }
-
-#[test]
-fn a_replication_stream_is_refused() {
-    let gateway = Gateway::start(&Setup { version: Version::V18, ..Setup::default() });
-    for kind in ["database", "true"] {
-        let connection = format!("replication={kind}");
-        let said = gateway.agent().psql18(&connection, &["identify_system"]);
-        assert!(said.err.contains("a replication connection is refused"), "{said:#?}");
-    }
-    let rows = gateway.duckdb("select close_reason as why from flows");
-    assert_eq!(rows.len(), 2);
-    assert!(rows.iter().all(|row| row["why"] == "refused: a replication connection is refused"));
-}

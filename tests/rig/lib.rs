@@ -7,6 +7,7 @@ pub mod agent;
 mod coverage;
 pub mod gateway;
 pub mod idp;
+pub mod liar;
 pub mod postgres;
 pub mod python;
 pub mod record;

@@ -6,6 +6,15 @@ use std::sync::Arc;
 use crate::postgres::{Comparison, Names};
 use weir_model::{Effect, Operation, Resource, ResourceKind};
 
+/// A text that a statement says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// In itself.
+    Text(String),
+    /// By a parameter, counted from 0.
+    Parameter(usize),
+}
+
 /// What is known of a whole message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
@@ -52,6 +61,8 @@ pub struct Facts {
     pub executes: Vec<String>,
     /// Prepared statements that it drops; `None` is all of them.
     pub deallocates: Vec<Option<String>>,
+    /// Notifications that it sends itself, as it writes them: channel and payload.
+    pub notifies: Vec<(Said, Said)>,
     /// The effect of everything but the prepared statements that it runs.
     pub(crate) rest: Effect,
 }
@@ -91,6 +102,7 @@ impl Facts {
             prepares: Vec::new(),
             executes: Vec::new(),
             deallocates: Vec::new(),
+            notifies: Vec::new(),
         }
     }
 

@@ -10,12 +10,12 @@ mod guard;
 mod postgres;
 mod skeleton;
 
-pub use facts::{Facts, join};
+pub use facts::{Facts, Said, join};
 pub use guard::SqlState;
 pub use postgres::{
     BEHIND_QUERY, Before, BeforeImage, Behind, Body, Comparison, Given, Names, Place, Places, Row,
 };
-pub use postgres::{body, is_safe_function};
+pub use postgres::{body, is_safe_function, mentions_replication, replication};
 pub use skeleton::{Skeleton, skeleton};
 
 use weir_model::{Dialect, Effect, Operation, Resource, ResourceKind, Statement};

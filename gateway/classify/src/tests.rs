@@ -265,3 +265,21 @@ fn statements_without_rows_of_their_own_are_told_apart() {
     assert_eq!(silent("DELETE FROM t RETURNING a; INSERT INTO t VALUES (1)"), [false, true]);
     assert_eq!(silent("BEGIN; EXPLAIN DELETE FROM t"), [false, false]);
 }
+
+#[test]
+fn notifications_are_told_as_they_are_written() {
+    let text = |text: &str| crate::Said::Text(text.to_owned());
+    for (sql, expected) in [
+        ("notify Jobs, 'a'", vec![(text("jobs"), text("a"))]),
+        ("notify jobs", vec![(text("jobs"), text(""))]),
+        ("select pg_notify('Jobs', 'b')", vec![(text("Jobs"), text("b"))]),
+        ("select pg_notify($2, $1)", vec![(crate::Said::Parameter(1), crate::Said::Parameter(0))]),
+        ("select pg_notify('jobs', email) from customers", vec![]),
+        ("select pg_notify('jobs', 'a' || 'b')", vec![]),
+        ("select 1", vec![]),
+    ] {
+        let state = SqlState { standard_conforming_strings: true, safe_encoding: true };
+        let facts = classify_sql(Dialect::Postgres, sql.as_bytes(), &state);
+        assert_eq!(facts.notifies, expected, "{sql}");
+    }
+}

@@ -112,6 +112,22 @@ pub const CANCEL_MS: u64 = 10_000;
 pub const DETECT_MS: u64 = 300;
 /// A client's start-up, TLS included.
 pub const STARTUP_MS: u64 = 60_000;
+/// Connections of a session that have not begun yet: start-up, TLS, and what clients must prove.
+pub const STARTING_PER_SESSION: usize = 512;
+/// What a target says before a session at it begins.
+pub const LOGIN_BYTES: usize = 1 << 20;
+/// Columns of a result (`MaxTupleAttributeNumber` in `htup_details.h`).
+pub const COLUMNS: usize = 1_664;
+/// What a target's catalogue may take on the wire.
+pub const CATALOGUE_BYTES: usize = 256 << 20;
+/// Reading a target's catalogue.
+pub const CATALOGUE_MS: u64 = 60_000;
+/// How often who waits for a target looks whether its client is still there.
+pub const LOOK_MS: u64 = 500;
+/// Last words to a peer that may not be reading.
+pub const PARTING_MS: u64 = 5_000;
+/// Notifications that a session wrote itself, which it may read again.
+pub const NOTIFIED: usize = 1_024;
 /// Fetching an issuer's keys.
 pub const JWKS_MS: u64 = 5_000;
 /// What a gateway that was replaced appends at once, and what it hands over in one message.

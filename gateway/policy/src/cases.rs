@@ -38,6 +38,8 @@ pub struct Case {
     pub connect: Option<String>,
     /// A name to resolve.
     pub resolve: Option<String>,
+    /// A replication command, by its verb, or `connect`.
+    pub replication: Option<String>,
     /// A column to see, `schema.table.column`; empty for a finding in a value.
     pub column: Option<String>,
     /// A column in whose place a token is to be turned back, `schema.table.column`.
@@ -146,11 +148,12 @@ pub fn run(set: &PolicySet, cases: &[Case], classify: &dyn Fn(&str) -> Arc<Opera
     Report { outcomes, unhit }
 }
 
-/// What is asked, of the five kinds.
+/// What is asked, of the six kinds.
 enum CaseQuestion<'a> {
     Sql(&'a str),
     Connect(&'a str, u16),
     Resolve(&'a str),
+    Replication(&'a str),
     Column(ColumnRef),
     Token(ColumnRef),
 }
@@ -169,6 +172,11 @@ impl Case {
             let (table, column) = name.rsplit_once('.').unwrap_or(("", name));
             ColumnRef { table: table.to_owned(), column: column.to_owned() }
         };
+        if let Some(verb) = &self.replication {
+            let others = [&self.sql, &self.connect, &self.resolve, &self.column, &self.token];
+            let alone = others.iter().all(|other| other.is_none());
+            return alone.then_some(CaseQuestion::Replication(verb)).ok_or_else(not_one);
+        }
         match (&self.sql, &self.connect, &self.resolve, &self.column, &self.token) {
             (Some(sql), None, None, None, None) => Ok(CaseQuestion::Sql(sql)),
             (None, Some(place), None, None, None) => {
@@ -180,7 +188,7 @@ impl Case {
             (None, None, Some(name), None, None) => Ok(CaseQuestion::Resolve(name)),
             (None, None, None, Some(name), None) => Ok(CaseQuestion::Column(column(name))),
             (None, None, None, None, Some(name)) => Ok(CaseQuestion::Token(column(name))),
-            _ => Err("expected exactly one of sql, connect, resolve, column, token".to_owned()),
+            _ => Err(not_one()),
         }
     }
 
@@ -205,6 +213,10 @@ impl Case {
             CaseQuestion::Resolve(name) => {
                 let operation = Arc::new(of_host("resolve", name));
                 (Action::DnsResolve, target(Protocol::Dns, name, 53), operation)
+            }
+            CaseQuestion::Replication(verb) => {
+                let operation = Arc::new(of_host(verb, &self.target));
+                (Action::ReplicationRun, target(Protocol::Postgres, &self.target, 5432), operation)
             }
             CaseQuestion::Column(column) => return Ok(self.column_answer(set, &column)),
             CaseQuestion::Token(column) => return Ok(self.token_answer(set, &column)),
@@ -294,6 +306,10 @@ impl Case {
             known: self.known,
         }
     }
+}
+
+fn not_one() -> String {
+    "expected exactly one of sql, connect, resolve, replication, column, token".to_owned()
 }
 
 /// The operation of a connection or a look-up.

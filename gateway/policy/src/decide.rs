@@ -26,6 +26,8 @@ pub enum Action {
     TcpConnect,
     /// Resolve a name.
     DnsResolve,
+    /// Open a replication connection, or run a command on it.
+    ReplicationRun,
 }
 
 /// An operation to decide on.
@@ -50,6 +52,7 @@ impl Action {
             Self::SqlRun => (Question::SqlRun, Some(Question::SqlUnattended)),
             Self::TcpConnect => (Question::TcpConnect, Some(Question::TcpUnattended)),
             Self::DnsResolve => (Question::DnsResolve, None),
+            Self::ReplicationRun => (Question::ReplicationRun, None),
         }
     }
 }
@@ -70,6 +73,7 @@ impl PolicySet {
         let context = match ask.action {
             Action::SqlRun => self.names.sql(ask.operation, ask.approvers)?,
             Action::TcpConnect | Action::DnsResolve => self.names.network(ask.approvers)?,
+            Action::ReplicationRun => self.names.replication(ask.operation)?,
         };
         let facts = self.names.operation(ask.identity, ask.target, context)?;
         let (run, unattended) = ask.action.questions();

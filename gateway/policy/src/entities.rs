@@ -129,6 +129,14 @@ impl Names {
         Context::from_pairs(facts.read).map_err(told)
     }
 
+    /// The context of a question about replication.
+    pub(crate) fn replication(&self, operation: &Operation) -> Result<Context, String> {
+        let mut facts = self.facts();
+        facts.put("effect", || string(operation.effect.name()));
+        facts.put("verbs", || set(operation.verbs.iter().map(String::as_str)));
+        Context::from_pairs(facts.read).map_err(told)
+    }
+
     /// The context of a question about a connection or a name.
     pub(crate) fn network(&self, approvers: &[String]) -> Result<Context, String> {
         let mut facts = self.facts();

@@ -13,17 +13,19 @@ pub(crate) enum Question {
     TcpConnect,
     TcpUnattended,
     DnsResolve,
+    ReplicationRun,
     ColumnClear,
     TokenReveal,
 }
 
 impl Question {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::SqlRun,
         Self::SqlUnattended,
         Self::TcpConnect,
         Self::TcpUnattended,
         Self::DnsResolve,
+        Self::ReplicationRun,
         Self::ColumnClear,
         Self::TokenReveal,
     ];
@@ -36,6 +38,7 @@ impl Question {
             Self::TcpConnect => "tcp.connect",
             Self::TcpUnattended => "tcp.connect_unattended",
             Self::DnsResolve => "dns.resolve",
+            Self::ReplicationRun => "replication.run",
             Self::ColumnClear => "column.clear",
             Self::TokenReveal => "token.reveal",
         }
@@ -46,6 +49,7 @@ impl Question {
         match self {
             Self::SqlUnattended | Self::TcpUnattended => true,
             Self::SqlRun | Self::TcpConnect | Self::DnsResolve => false,
+            Self::ReplicationRun => false,
             Self::ColumnClear | Self::TokenReveal => false,
         }
     }
@@ -92,6 +96,7 @@ pub(crate) struct Partitions {
     tcp_connect: Partition,
     tcp_unattended: Partition,
     dns_resolve: Partition,
+    replication_run: Partition,
     column_clear: Partition,
     token_reveal: Partition,
     authorizer: Authorizer,
@@ -176,6 +181,7 @@ impl Partitions {
             Question::TcpConnect => &self.tcp_connect,
             Question::TcpUnattended => &self.tcp_unattended,
             Question::DnsResolve => &self.dns_resolve,
+            Question::ReplicationRun => &self.replication_run,
             Question::ColumnClear => &self.column_clear,
             Question::TokenReveal => &self.token_reveal,
         }
@@ -188,6 +194,7 @@ impl Partitions {
             Question::TcpConnect => &mut self.tcp_connect,
             Question::TcpUnattended => &mut self.tcp_unattended,
             Question::DnsResolve => &mut self.dns_resolve,
+            Question::ReplicationRun => &mut self.replication_run,
             Question::ColumnClear => &mut self.column_clear,
             Question::TokenReveal => &mut self.token_reveal,
         }

@@ -14,6 +14,7 @@ use weir_model::{Effect, Flag};
 use super::names::{each, inside, literal};
 use super::settings;
 use super::walk::Walk;
+use crate::Said;
 
 static SAFE: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| include_str!("names/safe.txt").split_whitespace().collect());
@@ -221,6 +222,16 @@ pub(super) fn is_given(node: &NodeEnum) -> bool {
     }
 }
 
+/// A text as it is written: a literal or a parameter.
+fn said(node: &NodeEnum) -> Option<Said> {
+    match node {
+        NodeEnum::ParamRef(place) => {
+            Some(Said::Parameter(usize::try_from(place.number).ok()?.checked_sub(1)?))
+        }
+        node => literal(node).map(Said::Text),
+    }
+}
+
 /// Calls whose arguments decide what they do, or where a value would leave the answer.
 pub(super) fn check_arguments(walk: &mut Walk, name: &[&str], call: &FuncCall) {
     let Some(function) = name.last().copied() else { return };
@@ -245,6 +256,13 @@ pub(super) fn check_arguments(walk: &mut Walk, name: &[&str], call: &FuncCall) {
         }
         // A notification's payload goes to listeners, past every mask.
         "pg_notify" if !all_given => walk.raise(Effect::Unknown),
+        "pg_notify" => {
+            let mut arguments = each(&call.args).map(said);
+            if let (Some(Some(channel)), Some(Some(payload))) = (arguments.next(), arguments.next())
+            {
+                walk.notifies.push((channel, payload));
+            }
+        }
         _ => {}
     }
 }

@@ -24,6 +24,7 @@ mod place;
 mod places;
 mod query;
 mod relation;
+mod replication;
 mod schema;
 mod scope;
 mod session;
@@ -40,6 +41,7 @@ pub use inference::Comparison;
 pub use meaning::Names;
 pub(crate) use places::places;
 pub use places::{Given, Place, Places};
+pub use replication::{mentions_replication, replication};
 use weir_model::{Effect, Flag, Operation};
 use weir_pgtree::Tree;
 
@@ -98,6 +100,7 @@ fn facts(walk: Walk, statements: usize, fingerprint: Option<i64>) -> Facts {
         prepares: walk.prepares,
         executes: walk.executes,
         deallocates: walk.deallocates,
+        notifies: walk.notifies,
         rest,
     }
 }

@@ -12,6 +12,7 @@ use super::meaning::{Names, plants};
 use super::place::{Place, place};
 use super::query;
 use super::scope::{Resources, Scopes};
+use crate::Said;
 
 /// What has been gathered so far.
 pub(super) struct Walk {
@@ -38,6 +39,7 @@ pub(super) struct Walk {
     pub(super) prepares: Vec<(String, Arc<Operation>)>,
     pub(super) executes: Vec<String>,
     pub(super) deallocates: Vec<Option<String>>,
+    pub(super) notifies: Vec<(Said, Said)>,
 }
 
 impl Default for Walk {
@@ -64,6 +66,7 @@ impl Default for Walk {
             prepares: Vec::new(),
             executes: Vec::new(),
             deallocates: Vec::new(),
+            notifies: Vec::new(),
         }
     }
 }

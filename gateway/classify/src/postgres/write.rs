@@ -6,6 +6,7 @@ use weir_model::{Effect, ResourceKind};
 
 use super::names::{each, relation};
 use super::walk::Walk;
+use crate::Said;
 
 impl Walk {
     /// Reads NOTIFY, LOCK, VACUUM, ANALYZE, CLUSTER, REFRESH MATERIALIZED VIEW.
@@ -14,6 +15,8 @@ impl Walk {
             NodeEnum::NotifyStmt(s) => {
                 self.does("notify", Effect::Write);
                 self.changes(ResourceKind::Object, s.conditionname.clone());
+                let (channel, payload) = (s.conditionname.clone(), s.payload.clone());
+                self.notifies.push((Said::Text(channel), Said::Text(payload)));
             }
             NodeEnum::LockStmt(s) => {
                 self.does("lock", Effect::Write);

@@ -9,10 +9,10 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use weir_ledger::Time;
 use weir_model::entry::{Event, SessionClosed, SessionOpened};
-use weir_model::{Entry, Identity, Layer, Relaxation, SessionId};
+use weir_model::{Entry, Identity, Layer, Relaxation, SessionId, limits};
 
 use super::coverage::Origin;
 use super::kept::Kept;
@@ -87,6 +87,8 @@ fn session(kept: &Kept, bound: &Bound, tally: Tally) -> Arc<Session> {
         flows: AtomicU64::new(0),
         tally: Arc::new(tally),
         memory: Arc::new(Memory::of_session()),
+        starting: Semaphore::new(limits::STARTING_PER_SESSION),
+        written: Default::default(),
         given: Default::default(),
     })
 }

@@ -43,6 +43,9 @@ pub struct TargetConfig {
     pub record: Option<Durability>,
     /// The database of a client that names none of its own.
     pub database: Option<String>,
+    /// Channels whose notifications hold nothing that has to be masked.
+    #[serde(default)]
+    pub clear_channels: Vec<String>,
 }
 
 /// What clients of a target must prove. Who they are is known without it.

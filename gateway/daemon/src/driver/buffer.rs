@@ -11,6 +11,11 @@ use crate::flow::memory::Share;
 const FIRST_BYTES: usize = 8 << 10;
 const FULL: &str = "too many large messages at a time: send smaller ones, or on fewer connections";
 
+/// Large messages have all the memory that they may have.
+pub fn full() -> io::Error {
+    io::Error::new(io::ErrorKind::OutOfMemory, FULL)
+}
+
 /// A read buffer.
 #[derive(Default)]
 pub struct Buffer {
@@ -72,7 +77,7 @@ impl Buffer {
         if let Some(share) = &mut self.share
             && !share.hold(size.saturating_sub(limits::READ_BYTES))
         {
-            return Err(io::Error::new(io::ErrorKind::OutOfMemory, FULL));
+            return Err(full());
         }
         self.data.resize(size, 0);
         Ok(())

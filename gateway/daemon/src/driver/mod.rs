@@ -8,7 +8,7 @@ pub mod stream;
 use std::time::{Duration, Instant};
 
 use weir_model::entry::{Asked, Judged, Kept, Request};
-use weir_model::{Entry, ExchangeId, Protocol, Refusal, Target, Verdict, limits};
+use weir_model::{Entry, ExchangeId, Operation, Protocol, Refusal, Target, Verdict, limits};
 use weir_wire::detect::{Detected, detect};
 
 use crate::config::TargetConfig;
@@ -128,11 +128,24 @@ pub fn asked(
     forwarded: bool,
     reason: Option<String>,
 ) -> Asked {
+    let statement = format!("connect {}:{}", target.host, target.port);
+    entry(flow, statement, connect_operation(target), decision, forwarded, reason)
+}
+
+/// The entry of something that was asked about before a client said anything of its own.
+pub fn entry(
+    flow: &Flow,
+    statement: String,
+    operation: Operation,
+    decision: weir_model::Decision,
+    forwarded: bool,
+    reason: Option<String>,
+) -> Asked {
     let now = now_us();
     let judged = Judged {
-        statement: format!("connect {}:{}", target.host, target.port).into(),
+        statement: statement.into(),
         fingerprint: None,
-        operation: std::sync::Arc::new(connect_operation(target)),
+        operation: std::sync::Arc::new(operation),
         decision: std::sync::Arc::new(decision),
         kept: Kept::default(),
     };

@@ -7,9 +7,11 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use weir_model::limits;
 
 use super::buffer::Buffer;
 use crate::flow::metered::Metered;
@@ -137,6 +139,13 @@ impl Side {
     /// The connection broke.
     pub async fn shutdown(&self) -> io::Result<()> {
         poll_fn(|cx| self.0.borrow_mut().poll_shutdown(cx)).await
+    }
+
+    /// Waits until the peer has hung up.
+    pub async fn gone(&self) {
+        while !self.peer_is_gone() {
+            tokio::time::sleep(Duration::from_millis(limits::LOOK_MS)).await;
+        }
     }
 
     /// Whether the peer has hung up, even behind bytes that nobody has read yet.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use weir_mask::Masker;
 use weir_model::{
     Effect, FlowId, Identity, Operation, Relaxation, Resource, ResourceKind, SessionId, Target,
@@ -20,6 +20,7 @@ use crate::approval::Queue;
 use crate::config::{ColumnRule, TargetConfig};
 use crate::driver::postgres::cancel::CancelKeys;
 use crate::driver::postgres::catalogue::Catalogues;
+use crate::driver::postgres::notify::Written;
 use crate::identity::CredentialSource;
 use crate::record::{Class, Recorder};
 use crate::tls::Authority;
@@ -68,6 +69,10 @@ pub struct Session {
     pub tally: Arc<Tally>,
     /// What its large messages may take.
     pub memory: Arc<Memory>,
+    /// Room for connections that have not begun yet.
+    pub starting: Semaphore,
+    /// Notifications that it wrote.
+    pub written: Mutex<Written>,
     /// What the tokens stand for that it was given.
     pub given: Mutex<weir_mask::Memory>,
 }

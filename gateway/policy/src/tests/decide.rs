@@ -66,7 +66,7 @@ fn a_policy_of_another_question_is_not_evaluated() {
     let connect = Ask { action: Action::TcpConnect, ..ask(&who, &on, &what) };
     assert_eq!(rule(&set.decide(&connect)), "weir.policy-error");
     let counts = Question::ALL.map(|question| set.partitions.enforced(question));
-    assert_eq!(counts, [1, 1, 2, 1, 2, 1, 1]);
+    assert_eq!(counts, [1, 1, 2, 1, 2, 1, 1, 1]);
 }
 
 #[test]
@@ -195,6 +195,8 @@ fn requests_and_entities_conform_to_the_schema() {
         conform(Question::TcpUnattended, &facts);
         conform(Question::DnsResolve, &facts);
     }
+    let facts = names.operation(&who, &target(), names.replication(&what).unwrap()).unwrap();
+    conform(Question::ReplicationRun, &facts);
     let column = ColumnRef { table: "public.t".to_owned(), column: "c".to_owned() };
     let facts = names.column(&who, &target(), &column, &["pii".to_owned()]).unwrap();
     conform(Question::ColumnClear, &facts);

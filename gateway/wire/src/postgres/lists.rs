@@ -6,7 +6,7 @@ use crate::WireError;
 use crate::reader::Reader;
 
 /// Values that may be NULL: the parameters of a Bind, the cells of a row. `Debug` shows none.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cells<'a> {
     count: u16,
     body: &'a [u8],

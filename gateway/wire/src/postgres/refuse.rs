@@ -19,14 +19,15 @@ const TEXT: &[u8] = b") -- refused by weir";
 /// How much of the policy set's hash the agent is told.
 const HASH: usize = 12;
 
-/// A refusal as an error that leaves the session alive.
+/// A refusal as an error that leaves the session alive. Where no policy was asked, its hash is empty.
 pub fn refusal(refusal: &Refusal, policy_hash: &str) -> ErrorFields {
     let hash = policy_hash.get(..HASH).unwrap_or(policy_hash);
+    let policy = if hash.is_empty() { String::new() } else { format!(", policy {hash}") };
     ErrorFields {
         severity: Severity::Error,
         code: CODE,
         message: refusal.message.clone(),
-        detail: Some(format!("rule {}, policy {hash}", refusal.rule)),
+        detail: Some(format!("rule {}{policy}", refusal.rule)),
         hint: Some(refusal.instead.clone()).filter(|instead| !instead.is_empty()),
     }
 }
@@ -66,6 +67,11 @@ pub fn substitute_function_call(out: &mut Vec<u8>) {
 pub fn is_substitutes(code: &[u8]) -> bool {
     // Syntax error; no such function; and, of a FunctionCall only, the transaction has failed.
     matches!(code, b"42601" | b"42883" | b"25P02")
+}
+
+/// The same of a walsender, which may take no SQL at all, and no message of the extended protocol.
+pub fn is_substitutes_for_walsender(code: &[u8]) -> bool {
+    is_substitutes(code) || matches!(code, b"0A000" | b"08P01")
 }
 
 #[cfg(test)]

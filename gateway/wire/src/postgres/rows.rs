@@ -1,5 +1,7 @@
 //! The description of a result's columns.
 
+use weir_model::limits;
+
 use crate::WireError;
 use crate::reader::Reader;
 
@@ -32,6 +34,10 @@ pub struct RowDescription<'a> {
 impl<'a> RowDescription<'a> {
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         let count = reader.u16()?;
+        if usize::from(count) > limits::COLUMNS {
+            let (what, field) = ("RowDescription", "columns");
+            return Err(WireError::TooMany { what, field, max: limits::COLUMNS });
+        }
         let body = reader.rest();
         for _ in 0..count {
             Field::read(reader)?;

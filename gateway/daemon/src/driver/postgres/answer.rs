@@ -1,5 +1,7 @@
 //! The target's direction: rows are masked, everything is on record before it is delivered.
 
+mod aside;
+
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 
@@ -12,8 +14,11 @@ use weir_wire::postgres::{DataRow, Side as From, Transaction, command_tag, frame
 
 use super::catalogue;
 use super::delivery::{Out, status};
+use super::judged::may_copy_out;
 use super::lane::{Exchange, Lane, Lot, of_whom};
+use super::parting;
 use super::quote;
+use super::replication;
 use super::shape::{self, Shape};
 use crate::driver::buffer::Buffer;
 use crate::driver::stream::Side;
@@ -52,7 +57,7 @@ pub async fn pump(lane: &Lane, target: Side, buffer: Buffer, client: Side) -> St
         End::Record(error) => ("53100", super::unrecorded(&error).message),
         End::Mask(why) => ("42501", format!("an answer could not be masked: {why}")),
     };
-    answers.complain(code, &why).await;
+    parting::complain(&answers.client, code, why.clone()).await;
     why
 }
 
@@ -111,7 +116,7 @@ impl Answers<'_> {
         let step = self.lane.talk.borrow_mut().target(&parsed)?;
         match step {
             TargetStep::Aside => {
-                if matches!(parsed, Backend::Notice(_)) {
+                if matches!(parsed, Backend::Notice(_) | Backend::Notification { .. }) {
                     catalogue::refresh(self.lane).await;
                 }
                 self.aside(&parsed, message);
@@ -147,14 +152,7 @@ impl Answers<'_> {
             TargetStep::PortalRow(portal) => {
                 self.row(&portal.exchange, Some(&portal), &parsed, message)?;
             }
-            TargetStep::Part(exchange) => match &parsed {
-                Backend::CopyData(data) => self.copy_out(&exchange, data, message)?,
-                Backend::FunctionResult(Some(value)) if shape::found_in(self.lane, value) => {
-                    let why = "a function's result holds what has to be hidden";
-                    return Err(End::Mask(why.to_owned()));
-                }
-                _ => self.copy(&exchange, message),
-            },
+            TargetStep::Part(exchange) => self.other_part(&exchange, &parsed, message)?,
             TargetStep::Suspended(exchange) => {
                 exchange.suspended.set(true);
                 self.copy(&exchange, message);
@@ -175,32 +173,6 @@ impl Answers<'_> {
             TargetStep::Ready(exchange) => self.ready(exchange, message),
         }
         Ok(())
-    }
-
-    fn aside(&mut self, parsed: &Backend<'_>, message: &[u8]) {
-        match parsed {
-            Backend::ParameterStatus { name, value } => {
-                self.lane.learn(name, value);
-                self.out.bytes.extend_from_slice(message);
-            }
-            Backend::Notice(fields) => {
-                let clean = quote::clean_fields(self.lane, b'N', fields, None);
-                self.out.bytes.extend_from_slice(clean.as_deref().unwrap_or(message));
-            }
-            Backend::Notification { pid, channel, payload } => {
-                match shape::clean_text(self.lane, payload) {
-                    Some(clean) => {
-                        let start = self.out.bytes.len();
-                        let built = build::notification(*pid, channel, &clean, &mut self.out.bytes);
-                        if built.is_err() {
-                            self.out.bytes.truncate(start);
-                        }
-                    }
-                    None => self.out.bytes.extend_from_slice(message),
-                }
-            }
-            _ => self.out.bytes.extend_from_slice(message),
-        }
     }
 
     fn row(
@@ -257,6 +229,31 @@ impl Answers<'_> {
         self.part(exchange, start);
     }
 
+    /// COPY, or the result of a function.
+    fn other_part(
+        &mut self,
+        exchange: &Rc<Exchange>,
+        parsed: &Backend<'_>,
+        message: &[u8],
+    ) -> Result<(), End> {
+        match parsed {
+            Backend::CopyOut { .. } | Backend::CopyBoth { .. }
+                if !may_copy_out(&exchange.judged) =>
+            {
+                Err(WireError::Unexpected { what: "COPY data" }.into())
+            }
+            Backend::CopyData(data) => self.copy_out(exchange, data, message),
+            Backend::FunctionResult(Some(value)) if shape::found_in(self.lane, value) => {
+                let why = "a function's result holds what has to be hidden";
+                Err(End::Mask(why.to_owned()))
+            }
+            _ => {
+                self.copy(exchange, message);
+                Ok(())
+            }
+        }
+    }
+
     /// COPY carries no columns, so only what values look like is left to go by.
     fn copy_out(
         &mut self,
@@ -264,6 +261,14 @@ impl Answers<'_> {
         data: &[u8],
         message: &[u8],
     ) -> Result<(), End> {
+        // Nothing is masked from the caller, or it would not have begun.
+        if replication::streams(&exchange.judged) {
+            if !self.lane.may_stream(&exchange.judged) {
+                return Err(End::Mask("replication is not permitted any more".to_owned()));
+            }
+            self.copy(exchange, message);
+            return Ok(());
+        }
         let Some(clean) = shape::clean_copy(self.lane, data).map_err(End::Mask)? else {
             self.copy(exchange, message);
             return Ok(());
@@ -298,13 +303,21 @@ impl Answers<'_> {
         let Backend::Error(fields) = parsed else { return };
         let start = self.out.bytes.len();
         let code = fields.get(b'C').unwrap_or_default();
+        let substituted = match self.lane.replication {
+            None => refuse::is_substitutes,
+            Some(_) => refuse::is_substitutes_for_walsender,
+        };
         let refusal = exchange.as_ref().and_then(|exchange| exchange.refusal.as_ref());
         match refusal {
-            Some((refusal, sqlstate)) if refused && refuse::is_substitutes(code) => {
+            Some((refusal, sqlstate)) if refused && substituted(code) => {
                 let hash = self.lane.live().policy.hash().clone();
                 let mut with = refuse::refusal(refusal, &hash);
                 with.code = sqlstate;
                 build::rewrite_error(fields, &with, &mut self.out.bytes);
+            }
+            // The target does not know the name either, and quotes nothing but what the client said.
+            Some((_, sqlstate)) if !refused && code == sqlstate.as_bytes() => {
+                self.out.bytes.extend_from_slice(message);
             }
             _ => {
                 let judged = exchange.as_ref().map(|exchange| exchange.judged.as_ref());
@@ -368,21 +381,6 @@ impl Answers<'_> {
         out.parts.clear();
         self.out = Out { bytes: out.bytes, parts: out.parts, ends: Vec::new() };
         sent.map_err(|error| End::Client(error.to_string()))
-    }
-
-    async fn complain(&self, code: &'static str, why: &str) {
-        let fields = build::ErrorFields {
-            severity: build::Severity::Fatal,
-            code,
-            message: why.to_owned(),
-            detail: None,
-            hint: None,
-        };
-        let mut out = Vec::new();
-        build::error_response(&fields, &mut out);
-        if let Err(error) = self.client.write(&out).await {
-            tracing::debug!(%error, "telling a client why");
-        }
     }
 }
 

@@ -49,6 +49,9 @@ impl Lane {
     /// Classifies and decides a statement; what was decided before under the same conditions is
     /// remembered by its exact bytes.
     pub fn judge(&self, text: &[u8]) -> Rc<Judged> {
+        if let Some(judged) = self.judge_replication(text) {
+            return judged;
+        }
         let live = self.live();
         let (state, policy) = (self.state.get(), live.policy.hash());
         let skeleton;

@@ -15,12 +15,15 @@ use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::conversation::{Conversation, Portal};
 
 pub use super::judged::Judged;
+use super::parting;
+use super::replication::Kind;
 use super::shape::Shape;
 use super::startup::Start;
 use crate::config::TargetConfig;
 use crate::driver::stream::Side;
 use crate::flow::Flow;
 use crate::flow::gate::Gate;
+use crate::flow::memory::Share;
 use crate::flow::services::{Live, Services, Session, now_ms, now_us, random};
 
 /// One operation on its way: what its answer needs to know.
@@ -130,6 +133,10 @@ pub struct Lane {
     pub schema_changes: Cell<bool>,
     /// Whether texts of the client and of the target are UTF-8.
     pub utf8: Cell<bool>,
+    /// The kind of replication connection that it is, if any.
+    pub replication: Option<Kind>,
+    /// The generation of policy and targets under which a replication stream goes on.
+    pub streamed: Cell<Option<u64>>,
     /// What its tokens are turned back into.
     pub way_back: super::reveal::WayBack,
     /// Inputs of computed columns of cursors and SQL-prepared statements.
@@ -214,6 +221,11 @@ impl Lane {
         for (name, value) in settings {
             state.learn(name, value);
         }
+        let talk = RefCell::<Talk>::default();
+        let replication = start.replication();
+        if replication.is_some() {
+            talk.borrow_mut().replicate();
+        }
         let database = String::from_utf8_lossy(start.database(config)).into_owned();
         Self {
             services: flow.services.clone(),
@@ -225,7 +237,7 @@ impl Lane {
             database,
             original: flow.original,
             gate: flow.gate.clone(),
-            talk: RefCell::default(),
+            talk,
             state: Cell::new(state),
             progress: Notify::new(),
             aside: RefCell::default(),
@@ -234,6 +246,8 @@ impl Lane {
             epoch: Cell::new(0),
             schema_changes: Cell::new(false),
             utf8: Cell::new(settings.iter().any(|(name, value)| is_utf8(name, value))),
+            replication,
+            streamed: Cell::new(None),
             way_back: Default::default(),
             deferred: RefCell::default(),
             sql_prepared: RefCell::default(),
@@ -327,6 +341,11 @@ impl Lane {
         self.version().wrapping_mul(1 << 32).wrapping_add(self.epoch.get())
     }
 
+    /// A share of the memory for large messages.
+    pub fn share(&self) -> Share {
+        Share::new(&self.session.memory, &self.services.memory)
+    }
+
     /// Learns from what the target reports of a setting.
     pub fn learn(&self, name: &[u8], value: &[u8]) {
         let mut state = self.state.get();
@@ -356,14 +375,20 @@ impl Lane {
     pub async fn close(&self, target: &Side, client: &Side) {
         let mut goodbye = Vec::new();
         build::terminate(&mut goodbye);
-        for closing in [target.write(&goodbye).await, target.shutdown().await] {
-            if let Err(error) = closing {
-                tracing::trace!(%error, "leaving a target that is gone already");
+        parting::within(async {
+            for closing in [target.write(&goodbye).await, target.shutdown().await] {
+                if let Err(error) = closing {
+                    tracing::trace!(%error, "leaving a target that is gone already");
+                }
             }
-        }
-        if let Err(error) = client.shutdown().await {
-            tracing::trace!(%error, "leaving a client that is gone already");
-        }
+        })
+        .await;
+        parting::within(async {
+            if let Err(error) = client.shutdown().await {
+                tracing::trace!(%error, "leaving a client that is gone already");
+            }
+        })
+        .await;
         let open = std::mem::take(&mut *self.open.borrow_mut());
         let ends: Vec<Entry> = open
             .iter()

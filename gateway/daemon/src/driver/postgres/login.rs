@@ -117,7 +117,9 @@ pub async fn log_in(
             },
             credential,
             scram: None,
+            asked: false,
             authenticated: false,
+            said: 0,
         };
         login.upstream.stream.write(&out).await?;
         login.run().await?;
@@ -130,13 +132,21 @@ struct Login<'a> {
     upstream: Upstream,
     credential: Option<&'a Credential>,
     scram: Option<postgres_protocol::authentication::sasl::ScramSha256>,
+    /// It has asked for a proof: it may do so once.
+    asked: bool,
     authenticated: bool,
+    /// What it has said so far, in bytes.
+    said: usize,
 }
 
 impl Login<'_> {
     async fn run(&mut self) -> Result<(), LoginError> {
         loop {
             let message = self.next().await?;
+            self.said += message.len();
+            if self.said > limits::LOGIN_BYTES {
+                return Err(LoginError::Unsupported("more than a log-in takes"));
+            }
             match backend::parse(&message)? {
                 Backend::Authentication(step) => self.authenticate(step).await?,
                 Backend::ParameterStatus { name, value } => {
@@ -191,7 +201,19 @@ impl Login<'_> {
 
     async fn authenticate(&mut self, step: Authentication<'_>) -> Result<(), LoginError> {
         let mut out = Vec::new();
+        let asks = matches!(
+            step,
+            Authentication::Cleartext | Authentication::Md5 { .. } | Authentication::Sasl { .. }
+        );
+        if self.authenticated || (asks && self.asked) {
+            return Err(WireError::Unexpected { what: "a step of the log-in" }.into());
+        }
+        self.asked |= asks;
         match step {
+            // Who began SCRAM has to prove that it knows the password, too.
+            Authentication::Ok if self.scram.is_some() => {
+                return Err(LoginError::Unsupported("SCRAM, and did not end it"));
+            }
             Authentication::Ok => self.authenticated = true,
             Authentication::Cleartext => {
                 let (_, password) = self.password()?;

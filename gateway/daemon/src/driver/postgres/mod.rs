@@ -12,7 +12,10 @@ pub mod hold;
 pub mod judged;
 pub mod lane;
 pub mod login;
+pub mod notify;
+pub mod parting;
 pub mod quote;
+pub mod replication;
 pub mod request;
 pub mod reveal;
 pub mod scram;
@@ -35,6 +38,7 @@ use crate::driver::buffer::Buffer;
 use crate::driver::stream::Stream;
 use crate::flow::metered::Metered;
 use crate::flow::{Closing, Flow, Opening, may_connect};
+use crate::identity::Credential;
 use cancel::CancelKey;
 use challenge::Challenge;
 use lane::Lane;
@@ -127,15 +131,37 @@ async fn converse(
         fatal(&mut client, &refusal, flow.live.policy.hash()).await;
         return Closing::because(format!("refused: {}", refusal.message));
     }
+    let admitted = match replication::admit(flow, &start).await {
+        Ok(admitted) => admitted,
+        Err((refusal, hash)) => {
+            fatal(&mut client, &refusal, &hash).await;
+            return Closing::because(format!("refused: {}", refusal.message));
+        }
+    };
+    let knocking = Knocking { client, buffer, start, challenge };
+    let closing = reach(flow, config, credential.as_ref(), knocking).await;
+    if let Some(admitted) = admitted {
+        admitted.leave(flow).await;
+    }
+    closing
+}
+
+/// Logs in at the target, and serves the client there.
+async fn reach(
+    flow: &Flow,
+    config: &TargetConfig,
+    credential: Option<&Credential>,
+    mut knocking: Knocking,
+) -> Closing {
+    let start = &knocking.start;
     let stamp = start.stamp(flow);
-    let parameters = start.upstream_parameters(config, credential.as_ref(), &stamp);
+    let parameters = start.upstream_parameters(config, credential, &stamp);
     let minor = version::asked(start.minor);
-    let upstream =
-        login::log_in(config, credential.as_ref(), flow.original, minor, &parameters).await;
+    let upstream = login::log_in(config, credential, flow.original, minor, &parameters).await;
     let upstream = match upstream {
         Ok(upstream) => upstream,
         Err(LoginError::Target(message)) => {
-            if let Err(error) = client.write(&message).await {
+            if let Err(error) = knocking.client.write(&message).await {
                 tracing::debug!(%error, "telling a client why");
             }
             return Closing::because("the target refused the log-in");
@@ -148,11 +174,11 @@ async fn converse(
                 detail: None,
                 hint: Some("the target can't be reached; try again later".to_owned()),
             };
-            send_error(&mut client, &fields).await;
+            send_error(&mut knocking.client, &fields).await;
             return Closing::because(format!("log-in: {error}"));
         }
     };
-    run(flow, config, Knocking { client, buffer, start, challenge }, upstream).await
+    run(flow, config, knocking, upstream).await
 }
 
 async fn refuse_connection(
@@ -212,14 +238,10 @@ async fn run(
         reason = answers => reason,
         reason = lane.ended() => {
             let refusal = unavailable("weir.session-ended", reason.clone());
-            let mut out = Vec::new();
             let mut fields = refuse::refusal(&refusal, "");
             fields.severity = Severity::Fatal;
             fields.code = "57P01";
-            build::error_response(&fields, &mut out);
-            if let Err(error) = client_write.write(&out).await {
-                tracing::debug!(%error, "telling a client why");
-            }
+            parting::tell(&client_write, &fields).await;
             reason
         }
     };

@@ -1,26 +1,31 @@
 //! The client's direction: every message is passed by the closed list, asked about, or refused.
 
 mod given;
+mod unknown;
 
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use weir_model::entry::{AnswerPart, PartKind};
-use weir_model::{Effect, Entry, Flag, Refusal, limits};
+use weir_model::{Entry, Refusal, limits};
 use weir_wire::WireError;
-use weir_wire::postgres::build::{self, ErrorFields, Severity};
+use weir_wire::postgres::build;
 use weir_wire::postgres::conversation::{ClientStep, Portal};
 use weir_wire::postgres::frontend::{self, Frontend, FunctionCall, Kind};
+use weir_wire::postgres::lists::Cells;
 use weir_wire::postgres::{Frame, Side as From, frame, refuse};
 
 use super::ask::{Asking, Phase};
+use super::judged::may_copy_in;
 use super::lane::{Exchange, Judged, Lane};
-use crate::driver::buffer::Buffer;
+use super::parting;
+use crate::driver::buffer::{self, Buffer};
 use crate::driver::stream::Side;
 use crate::flow::gate::{Burst, Permit};
 use crate::flow::services::now_us;
 use crate::record::RecordError;
+use unknown::Unknown;
 
 /// Why the direction ended.
 enum End {
@@ -46,24 +51,23 @@ pub async fn pump(lane: &Lane, client: Side, buffer: Buffer, target: Side) -> St
             break end;
         }
     };
-    match end {
-        End::Goodbye => "client closed".to_owned(),
-        End::Client(why) => format!("client: {why}"),
-        End::Target(why) => format!("target: {why}"),
-        End::Wire(error) => {
-            requests.complain("08P01", format!("protocol violation: {error}")).await;
-            format!("protocol violation by the client: {error}")
-        }
-        End::Memory(error) => {
-            requests.complain("53200", error.to_string()).await;
-            error.to_string()
-        }
+    let (code, told, why) = match end {
+        End::Goodbye => return "client closed".to_owned(),
+        End::Client(why) => return format!("client: {why}"),
+        End::Target(why) => return format!("target: {why}"),
+        End::Wire(error) => (
+            "08P01",
+            format!("protocol violation: {error}"),
+            format!("protocol violation by the client: {error}"),
+        ),
+        End::Memory(error) => ("53200", error.to_string(), error.to_string()),
         End::Record(error) => {
-            let refusal = super::unrecorded(&error);
-            requests.complain("53100", refusal.message.clone()).await;
-            refusal.message
+            let message = super::unrecorded(&error).message;
+            ("53100", message.clone(), message)
         }
-    }
+    };
+    parting::complain(&requests.client, code, told).await;
+    why
 }
 
 struct Requests<'a> {
@@ -114,7 +118,10 @@ impl Requests<'_> {
     async fn wait_for_target(&mut self) -> Result<(), End> {
         while self.lane.talk.borrow_mut().must_wait() {
             self.forward().await?;
-            self.lane.progress.notified().await;
+            tokio::select! {
+                () = self.lane.progress.notified() => {}
+                () = self.client.gone() => return Err(End::Goodbye),
+            }
         }
         Ok(())
     }
@@ -145,14 +152,15 @@ impl Requests<'_> {
                 if self.goes_on(&asking, false, refuse::substitute_execute)? {
                     let given = self.with_values(&asking, &prepared.declared, &parsed).await?;
                     let exchange = asking.exchange.clone();
+                    self.lane.note_notifications(&exchange.judged, parameters);
                     let formats = result_formats.iter().collect();
                     let lot = Portal::new(prepared, exchange, formats, self.lane.age());
                     self.lane.talk.borrow_mut().forward_bind(portal, lot)?;
                     self.go(asking, given.as_deref().unwrap_or(message));
                 }
             }
-            ClientStep::BindUnknown => self.unknown_name("Bind", "26000", "prepared statement")?,
-            ClientStep::ExecuteUnknown => self.unknown_name("Execute", "34000", "portal")?,
+            ClientStep::BindUnknown(name) => self.unknown_name(Unknown::Statement, name)?,
+            ClientStep::ExecuteUnknown(name) => self.unknown_name(Unknown::Portal, name)?,
             ClientStep::Execute { portal, inject } => {
                 self.execute(&parsed, portal, inject, message)?
             }
@@ -171,6 +179,7 @@ impl Requests<'_> {
         if self.goes_on(&asking, true, refuse::substitute_query)? {
             let copies = may_copy_in(&asking.exchange.judged);
             let exchange = asking.exchange.clone();
+            self.lane.note_notifications(&exchange.judged, Cells::default());
             if !copies && let Some(given) = self.with_parameters(&asking).await? {
                 self.lane.talk.borrow_mut().forward_query_with(exchange)?;
                 self.go(asking, &given);
@@ -248,21 +257,23 @@ impl Requests<'_> {
         Ok(())
     }
 
-    /// A name that Weir does not know may be known to the target from SQL; what stands behind it
-    /// was never asked about under that name.
-    fn unknown_name(
-        &mut self,
-        what: &'static str,
-        code: &'static str,
-        kind: &str,
-    ) -> Result<(), End> {
+    /// A name that Weir does not know may be known to the target from SQL; what stands behind it was
+    /// never asked about under that name. So the target is only asked to describe it: if it does not know
+    /// the name, it says so in its own words, and if it does, the message behind is refused.
+    fn unknown_name(&mut self, what: Unknown, name: &[u8]) -> Result<(), End> {
+        let kind = what.kind();
         let refusal = Refusal {
             rule: "weir.unknown-name".to_owned(),
             message: format!("{kind} does not exist here"),
             instead: format!("make the {kind} by the protocol, not by SQL"),
         };
-        let asking = self.lane.refuse_own(what, refusal, code);
-        self.goes_on(&asking, false, refuse::substitute_execute)?;
+        let asking = self.lane.refuse_own(what.message(), refusal, what.code());
+        let mut message = Vec::new();
+        build::describe(what.described(), name, &mut message)?;
+        refuse::substitute_execute(&mut message)?;
+        self.burst.note(asking.entry, &[]);
+        self.burst.pass(&message);
+        self.lane.talk.borrow_mut().forward_unknown(asking.exchange)?;
         Ok(())
     }
 
@@ -273,6 +284,9 @@ impl Requests<'_> {
         parameters: Vec<Option<Vec<u8>>>,
         phase: Phase,
     ) -> Result<Asking, End> {
+        if !judged.charge(self.lane.share()) {
+            return Err(End::Memory(buffer::full()));
+        }
         let waits = matches!(judged.decision.verdict, weir_model::Verdict::Hold(_));
         if waits && phase == Phase::Run {
             self.forward().await?;
@@ -331,19 +345,14 @@ impl Requests<'_> {
         }
         let burst = std::mem::take(&mut self.burst);
         let permit: Permit = self.lane.gate.commit(burst).await.map_err(End::Record)?;
-        let sent = self.target.write(permit.bytes()).await;
+        let sent = tokio::select! {
+            biased;
+            sent = self.target.write(permit.bytes()) => sent,
+            // A target that takes nothing would keep what nobody waits for any more.
+            () = self.client.gone() => return Err(End::Goodbye),
+        };
         self.burst = permit.recycle();
         sent.map_err(|error| End::Target(error.to_string()))
-    }
-
-    async fn complain(&self, code: &'static str, message: String) {
-        let fields =
-            ErrorFields { severity: Severity::Fatal, code, message, detail: None, hint: None };
-        let mut out = Vec::new();
-        build::error_response(&fields, &mut out);
-        if let Err(error) = self.client.write(&out).await {
-            tracing::debug!(%error, "telling a client why");
-        }
     }
 }
 
@@ -355,13 +364,4 @@ fn shown(value: &[u8], format: Option<i16>) -> Option<Vec<u8>> {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0') as u8;
     let digits = value.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
     Some(b"\\x".iter().copied().chain(digits).collect())
-}
-
-/// Whether a statement may make the target ask for COPY data: one that was not understood may.
-fn may_copy_in(judged: &Judged) -> bool {
-    let operation = &judged.operation;
-    let copies = operation.verbs.iter().any(|verb| verb == "copy");
-    operation.effect == Effect::Unknown
-        || copies
-            && (!operation.flags.contains(&Flag::CopyOut) || operation.flags.contains(&Flag::Multi))
 }

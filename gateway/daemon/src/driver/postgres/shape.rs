@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use weir_mask::{Action, Column, ContentRules, DETECTORS, Masker, Memory, Outcome, Realm};
-use weir_model::{ColumnRef, Transform};
+use weir_model::{ColumnRef, Transform, limits};
 use weir_policy::ColumnVerdict;
 use weir_wire::WireError;
 use weir_wire::postgres::DataRow;
@@ -178,6 +178,10 @@ pub async fn of(
         return Ok(known.shape.clone());
     }
     let shape = made(lane, description, judged, strict).await?;
+    // Longer than a server that cuts names would send: not to be kept once for each statement.
+    if message.len() > limits::READ_BYTES {
+        return Ok(shape);
+    }
     let (description, policy) = (message.to_vec(), live.policy.hash().clone());
     let known = Known { description, age, policy, deferred, strict, at: Instant::now(), shape };
     let shape = known.shape.clone();

@@ -7,10 +7,12 @@ use rustls::server::Acceptor;
 use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 use weir_model::{Refusal, limits};
+use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::frame;
 use weir_wire::postgres::startup::{self, Startup};
 
 use super::lane::is_safe;
+use super::replication;
 use super::stamp::{self, Stamp};
 use super::version;
 use crate::config::TargetConfig;
@@ -63,7 +65,8 @@ pub struct Start {
     pub certificate: Option<CertificateDer<'static>>,
 }
 
-/// Reads a client's start-up, whatever order of requests it chooses, within `limits::STARTUP_MS`.
+/// Reads a client's start-up, whatever order of requests it chooses, within `limits::STARTUP_MS`. Of a
+/// session only so many connections may be about it at a time.
 ///
 /// # Errors
 /// Says what was wrong; the client is gone then.
@@ -72,9 +75,30 @@ pub async fn begin(
     config: Option<&TargetConfig>,
     client: Metered,
 ) -> Result<Begun, String> {
+    let Ok(_room) = flow.session.starting.try_acquire() else {
+        return Err(turn_away(client).await);
+    };
     let limit = Duration::from_millis(limits::STARTUP_MS);
     let begun = tokio::time::timeout(limit, begin_within(flow, config, client)).await;
     begun.unwrap_or_else(|_| Err("the client said nothing".to_owned()))
+}
+
+/// Tells a client in the clear, as the server does that has no process for it.
+async fn turn_away(mut client: Metered) -> String {
+    let why = "too many connections of this session have not begun yet";
+    let fields = ErrorFields {
+        severity: Severity::Fatal,
+        code: "53300",
+        message: why.to_owned(),
+        detail: None,
+        hint: Some("finish or close them first".to_owned()),
+    };
+    let mut out = Vec::new();
+    build::error_response(&fields, &mut out);
+    if let Err(error) = client.write_all(&out).await {
+        tracing::debug!(%error, "telling a client why");
+    }
+    why.to_owned()
 }
 
 async fn begin_within(
@@ -222,7 +246,7 @@ impl Start {
         }
     }
 
-    /// Parameters that would change who the session is, or make it a replication stream.
+    /// Parameters that would change who the session is.
     pub fn refusal(&self) -> Option<Refusal> {
         let plain = |value: &[u8]| -> String {
             let bytes = value.iter().filter(|&&byte| byte != b'\\').copied().collect::<Vec<u8>>();
@@ -232,7 +256,9 @@ impl Start {
             let name = plain(name);
             let options = plain(value);
             match name.as_str() {
-                "replication" => Some("a replication connection"),
+                "replication" if replication::Kind::of(value).is_none() => {
+                    Some("this kind of replication")
+                }
                 "options" if NOT_AT_START.iter().any(|setting| options.contains(setting)) => {
                     Some("choosing a role or how SQL is read at start-up")
                 }
@@ -250,6 +276,12 @@ impl Start {
             message: format!("{refused} is refused"),
             instead: "connect without that parameter".to_owned(),
         })
+    }
+
+    /// The kind of replication connection that it is to be, if any.
+    pub fn replication(&self) -> Option<replication::Kind> {
+        let asked = self.get(b"replication").and_then(replication::Kind::of)?;
+        Some(asked).filter(|kind| *kind != replication::Kind::None)
     }
 
     /// The client's name for itself, with who is behind it.

@@ -136,3 +136,13 @@ fn debug_shows_no_value() {
     let Backend::DataRow(cells) = row else { panic!("no row") };
     assert_eq!(format!("{cells:?}"), "1 values of 8 bytes");
 }
+
+#[test]
+fn a_result_has_no_more_columns_than_a_server_can_send() {
+    for (count, fits) in [(1_664u16, true), (1_665, false), (u16::MAX, false)] {
+        let body = [&count.to_be_bytes()[..], &vec![0; 19 * usize::from(count)]].concat();
+        let length = (body.len() as u32 + 4).to_be_bytes();
+        let message = [&b"T"[..], &length, &body].concat();
+        assert_eq!(parse(&message).is_ok(), fits, "{count}");
+    }
+}

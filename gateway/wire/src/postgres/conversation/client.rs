@@ -40,8 +40,8 @@ pub enum ClientStep<'a, S, X, D> {
         /// The formats wanted for the result.
         result_formats: Formats<'a>,
     },
-    /// A Bind of a name that is not known here, which the target may know from SQL.
-    BindUnknown,
+    /// A Bind of a statement that is not known here, which the target may know from SQL.
+    BindUnknown(&'a [u8]),
     /// Run a portal; `inject` asks to describe it first, because nobody did.
     Execute {
         /// The portal.
@@ -49,8 +49,8 @@ pub enum ClientStep<'a, S, X, D> {
         /// Whether a Describe goes before it, whose answer is swallowed.
         inject: bool,
     },
-    /// A portal that is not known here.
-    ExecuteUnknown,
+    /// An Execute of a portal that is not known here, which the target may know from SQL.
+    ExecuteUnknown(&'a [u8]),
     /// A function called by its number.
     Function(FunctionCall<'a>),
     /// The client says goodbye.
@@ -91,13 +91,13 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
                         result_formats: *result_formats,
                     },
                     Some(_) => return Err(too_many("portals", limits::PREPARED)),
-                    None => ClientStep::BindUnknown,
+                    None => ClientStep::BindUnknown(statement),
                 }
             }
             Frontend::Describe { kind, name } => self.describe(*kind, name, epoch)?,
-            Frontend::Execute { portal, .. } => match self.portals.get(portal) {
+            Frontend::Execute { portal: name, .. } => match self.portals.get(name) {
                 Some(portal) => ClientStep::Execute { inject: !portal.is_described(), portal },
-                None => ClientStep::ExecuteUnknown,
+                None => ClientStep::ExecuteUnknown(name),
             },
             Frontend::Close { kind, name } => {
                 self.close(*kind, name)?;
@@ -268,6 +268,14 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
     /// one that the target answers with ReadyForQuery by itself.
     pub fn forward_refused(&mut self, exchange: X, simple: bool) -> Result<(), WireError> {
         self.expect(Expected::Refused { exchange, simple })
+    }
+
+    /// The Describe of an unknown name goes to the target, with a message behind it that errors.
+    ///
+    /// # Errors
+    /// As for the other `forward_` functions.
+    pub fn forward_unknown(&mut self, exchange: X) -> Result<(), WireError> {
+        self.expect(Expected::Unknown { exchange })
     }
 
     /// SQL's own PREPARE, DEALLOCATE (`None`: ALL) or DISCARD touched names: what the target keeps

@@ -131,6 +131,11 @@ enum Expected<S, X, D> {
         name: Vec<u8>,
         proposal: u64,
     },
+    /// The Describe of a name that is not known here, in the place of what would use it, and behind it a
+    /// message that errors: the target says itself that there is no such name, else it is refused.
+    Unknown {
+        exchange: X,
+    },
     /// A name that is not known here is described; nothing is learnt from the answer.
     DescribeUnknown,
     /// A message that was replaced by one that errors; a simple one ends with ReadyForQuery.
@@ -147,6 +152,7 @@ impl<S, X: Clone, D> Expected<S, X, D> {
             Self::Query { exchange, .. }
             | Self::Function { exchange }
             | Self::Parse { exchange, .. }
+            | Self::Unknown { exchange }
             | Self::Refused { exchange, .. } => Some(exchange.clone()),
             Self::Bind { portal, .. } | Self::Execute { portal, .. } => {
                 Some(portal.exchange.clone())
@@ -163,6 +169,7 @@ impl<S, X: Clone, D> Expected<S, X, D> {
             | Self::Bind { .. }
             | Self::Describe { .. }
             | Self::DescribeUnknown
+            | Self::Unknown { .. }
             | Self::Close { .. }
             | Self::Refused { .. }
             | Self::Sync => false,
@@ -178,6 +185,10 @@ pub struct Conversation<S, X, D> {
     /// The target discards everything until a Sync that the client has not sent yet.
     skipping: bool,
     copying_in: Option<X>,
+    /// The target announced COPY data and has not ended it.
+    copying_out: bool,
+    /// Replication commands are taken, whose COPY data goes both ways.
+    replicates: bool,
     /// Something expected may copy in.
     may_copy: bool,
     transaction: Transaction,
@@ -191,6 +202,8 @@ impl<S, X: Clone, D: Clone> Default for Conversation<S, X, D> {
             expected: VecDeque::new(),
             skipping: false,
             copying_in: None,
+            copying_out: false,
+            replicates: false,
             may_copy: false,
             transaction: Transaction::Idle,
         }
@@ -198,6 +211,11 @@ impl<S, X: Clone, D: Clone> Default for Conversation<S, X, D> {
 }
 
 impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
+    /// The target is a walsender.
+    pub fn replicate(&mut self) {
+        self.replicates = true;
+    }
+
     /// The transaction's state as the target last reported it.
     pub fn transaction(&self) -> Transaction {
         self.transaction

@@ -72,11 +72,12 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
                 Some(Expected::Describe { .. } | Expected::DescribeUnknown) => {
                     Ok(TargetStep::Aside)
                 }
+                Some(Expected::Unknown { .. }) => Ok(TargetStep::Swallow),
                 _ => Err(WireError::Unexpected { what: "a parameter description" }),
             },
             Backend::CopyIn { .. } => self.copy_in(),
             Backend::CopyOut { .. } | Backend::CopyData(_) | Backend::CopyDone => {
-                self.running().map(TargetStep::Part)
+                self.copy_out(message)
             }
             Backend::FunctionResult(_) => match self.expected.front() {
                 Some(Expected::Function { exchange }) => Ok(TargetStep::Part(exchange.clone())),
@@ -84,7 +85,7 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
             },
             Backend::Error(_) => Ok(self.failed()),
             Backend::ReadyForQuery(transaction) => self.ready(*transaction),
-            Backend::CopyBoth { .. } => Err(WireError::Unexpected { what: "a replication stream" }),
+            Backend::CopyBoth { .. } => self.copy_both(),
             Backend::Authentication(_)
             | Backend::BackendKeyData { .. }
             | Backend::NegotiateProtocolVersion { .. } => {
@@ -119,6 +120,7 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
             Some(Expected::DescribeUnknown) => {
                 Ok(TargetStep::Shape { of: None, exchange: None, swallow: false })
             }
+            Some(Expected::Unknown { exchange }) => Ok(self.known_after_all(exchange)),
             _ => Err(WireError::Unexpected { what: "a row description" }),
         }
     }
@@ -130,8 +132,15 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
         match self.expected.pop_front() {
             Some(Expected::Describe { injected: true, .. }) => Ok(TargetStep::Swallow),
             Some(Expected::Describe { .. } | Expected::DescribeUnknown) => Ok(TargetStep::Aside),
+            Some(Expected::Unknown { exchange }) => Ok(self.known_after_all(exchange)),
             _ => Err(WireError::Unexpected { what: "a no-data message" }),
         }
+    }
+
+    /// The target described the name, so it has it from SQL: the message behind errors.
+    fn known_after_all(&mut self, exchange: X) -> TargetStep<S, X, D> {
+        self.expected.push_front(Expected::Refused { exchange, simple: false });
+        TargetStep::Swallow
     }
 
     fn row(&mut self) -> Step<S, X, D> {
@@ -144,6 +153,7 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
 
     fn ended(&mut self) -> Step<S, X, D> {
         self.copying_in = None;
+        self.copying_out = false;
         match self.expected.front_mut() {
             Some(Expected::Query { exchange, .. }) => Ok(TargetStep::Ended(exchange.clone())),
             Some(Expected::Execute { .. }) => {
@@ -206,6 +216,25 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
         Ok(TargetStep::Aside)
     }
 
+    /// COPY data comes between its announcement and its end, or it is something else.
+    fn copy_out(&mut self, message: &Backend<'_>) -> Step<S, X, D> {
+        let begins = matches!(message, Backend::CopyOut { .. });
+        if begins == self.copying_out {
+            return Err(WireError::Unexpected { what: "COPY data" });
+        }
+        self.copying_out = begins || matches!(message, Backend::CopyData(_));
+        self.running().map(TargetStep::Part)
+    }
+
+    /// COPY data goes both ways until each side has ended its own.
+    fn copy_both(&mut self) -> Step<S, X, D> {
+        if !self.replicates || self.copying_out {
+            return Err(WireError::Unexpected { what: "a replication stream" });
+        }
+        self.copying_out = true;
+        self.copy_in()
+    }
+
     fn copy_in(&mut self) -> Step<S, X, D> {
         let announced = self.expected.front().is_some_and(Expected::may_copy);
         if !announced || self.copying_in.is_some() {
@@ -222,6 +251,7 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
 
     fn failed(&mut self) -> TargetStep<S, X, D> {
         self.copying_in = None;
+        self.copying_out = false;
         let nothing = TargetStep::Failed { exchange: None, refused: false, skipped: Vec::new() };
         match self.expected.front() {
             None | Some(Expected::Sync) => nothing,
@@ -266,6 +296,7 @@ impl<S, X: Clone, D: Clone> Conversation<S, X, D> {
     fn ready(&mut self, transaction: Transaction) -> Step<S, X, D> {
         self.transaction = transaction;
         self.copying_in = None;
+        self.copying_out = false;
         let ended = match self.expected.pop_front() {
             Some(Expected::Sync) => None,
             Some(

@@ -18,9 +18,9 @@ fn client(talk: &mut Talk, write: impl FnOnce(&mut Vec<u8>)) -> Result<String, W
         ClientStep::Query(text) => format!("query {}", String::from_utf8_lossy(text)),
         ClientStep::Parse { name, .. } => format!("parse {}", String::from_utf8_lossy(name)),
         ClientStep::Bind { prepared, .. } => format!("bind {}", prepared.statement),
-        ClientStep::BindUnknown => "bind unknown".to_owned(),
+        ClientStep::BindUnknown(_) => "bind unknown".to_owned(),
         ClientStep::Execute { inject, .. } => format!("execute inject={inject}"),
-        ClientStep::ExecuteUnknown => "execute unknown".to_owned(),
+        ClientStep::ExecuteUnknown(_) => "execute unknown".to_owned(),
         ClientStep::Function(_) => "function".to_owned(),
         ClientStep::Terminate => "terminate".to_owned(),
     })
@@ -181,7 +181,7 @@ fn an_error_skips_what_was_pipelined_behind_it() {
     assert_eq!(target(talk, ready).unwrap(), "ready None");
     let message = raw_bind(b"");
     let parsed = frontend::parse(&message).unwrap();
-    assert!(matches!(talk.client(&parsed, 0).unwrap(), ClientStep::BindUnknown));
+    assert!(matches!(talk.client(&parsed, 0).unwrap(), ClientStep::BindUnknown(_)));
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn names_from_sql_mean_nothing_here() {
     talk.undefine(Some(b"p"));
     let message = raw_bind(b"p");
     let parsed = frontend::parse(&message).unwrap();
-    assert!(matches!(talk.client(&parsed, 0).unwrap(), ClientStep::BindUnknown));
+    assert!(matches!(talk.client(&parsed, 0).unwrap(), ClientStep::BindUnknown(_)));
 }
 
 #[test]
@@ -267,4 +267,74 @@ fn a_query_with_parameters_is_answered_like_a_simple_one() {
     // Not while anything is under way.
     client(talk, build::sync).unwrap();
     assert!(talk.forward_query_with(9).is_err());
+}
+
+#[test]
+fn copy_data_comes_between_its_announcement_and_its_end() {
+    let begin = || raw(b'H', &[0, 0, 0]);
+    for (messages, fails_at) in [
+        (vec![b'H', b'd', b'c', b'C', b'H', b'c', b'C'], None),
+        (vec![b'd'], Some(0)),
+        (vec![b'c'], Some(0)),
+        (vec![b'H', b'H'], Some(1)),
+        (vec![b'H', b'c', b'd'], Some(2)),
+        (vec![b'H', b'd', b'C', b'd'], Some(3)),
+    ] {
+        let talk = &mut Talk::default();
+        talk.forward_query(1, false).unwrap();
+        for (place, tag) in messages.iter().enumerate() {
+            let step = match tag {
+                b'H' => target(talk, begin()),
+                b'C' => target(talk, complete),
+                tag => target(talk, raw(*tag, b"")),
+            };
+            assert_eq!(step.is_err(), fails_at == Some(place), "{messages:?} at {place}");
+        }
+    }
+}
+
+#[test]
+fn a_replication_stream_goes_both_ways_until_both_have_ended_it() {
+    let both = || raw(b'W', &[0, 0, 0]);
+    let talk = &mut Talk::default();
+    talk.forward_query(1, true).unwrap();
+    assert!(target(talk, both()).is_err(), "nobody asked for one");
+    let talk = &mut Talk::default();
+    talk.replicate();
+    talk.forward_query(1, true).unwrap();
+    assert_eq!(target(talk, both()).unwrap(), "part 1");
+    assert!(target(talk, both()).is_err());
+    assert_eq!(client(talk, raw(b'd', b"status")).unwrap(), "copy in 1");
+    assert_eq!(target(talk, raw(b'd', b"log")).unwrap(), "part 1");
+    assert_eq!(client(talk, raw(b'c', b"")).unwrap(), "pass");
+    assert!(talk.must_wait());
+    assert_eq!(target(talk, raw(b'd', b"log")).unwrap(), "part 1");
+    assert_eq!(target(talk, raw(b'c', b"")).unwrap(), "part 1");
+    // Where the timeline ended, the next one's place follows.
+    assert_eq!(target(talk, shape).unwrap(), "shape of=false rows=Some(1) swallow=false");
+    assert_eq!(target(talk, row).unwrap(), "row 1");
+    assert_eq!(target(talk, complete).unwrap(), "ended 1");
+    assert_eq!(target(talk, ready).unwrap(), "ready Some(1)");
+    assert!(!talk.must_wait());
+}
+
+#[test]
+fn of_an_unknown_name_the_target_speaks_first() {
+    let talk = &mut Talk::default();
+    let parameters = || raw(b't', &[0, 0]);
+    // It does not know the name either.
+    talk.forward_unknown(1).unwrap();
+    client(talk, build::sync).unwrap();
+    assert_eq!(target(talk, error).unwrap(), "failed Some(1) refused=false skipped=[]");
+    assert_eq!(target(talk, ready).unwrap(), "ready None");
+    // It has the name from SQL: what it says of it is not told, and what follows is the refusal's.
+    for described in [shape as fn(&mut Vec<u8>), |out| raw(b'n', b"")(out)] {
+        talk.forward_unknown(2).unwrap();
+        client(talk, build::sync).unwrap();
+        assert_eq!(target(talk, parameters()).unwrap(), "swallow");
+        assert_eq!(target(talk, described).unwrap(), "swallow");
+        assert!(target(talk, row).is_err());
+        assert_eq!(target(talk, error).unwrap(), "failed Some(2) refused=true skipped=[]");
+        assert_eq!(target(talk, ready).unwrap(), "ready None");
+    }
 }

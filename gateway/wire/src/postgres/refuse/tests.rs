@@ -21,6 +21,8 @@ fn a_refusal_names_its_rule_and_the_policy() {
     assert_eq!(fields.detail.as_deref(), Some("rule no_drop, policy 0123456789ab"));
     assert_eq!(fields.hint.as_deref(), Some("ask the owner"));
     assert_eq!(refusal(&example(""), "short").hint, None);
+    // No policy was asked about a place that is no target.
+    assert_eq!(refusal(&example(""), "").detail.as_deref(), Some("rule no_drop"));
 }
 
 #[test]

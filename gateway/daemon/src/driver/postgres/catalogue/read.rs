@@ -1,7 +1,9 @@
 //! Reads the catalogue on a connection of Weir's own.
 
+use std::time::Duration;
+
 use weir_classify::{BEHIND_QUERY, Behind, Row};
-use weir_model::Class;
+use weir_model::{Class, limits};
 use weir_wire::postgres::backend::{self, Backend};
 use weir_wire::postgres::{Side, build, frame};
 
@@ -94,7 +96,9 @@ async fn asked(
     let mut message = Vec::new();
     build::query(format!("{limit}{query}").as_bytes(), &mut message).map_err(broken)?;
     upstream.stream.write(&message).await.map_err(broken)?;
-    results(upstream).await
+    let limit = Duration::from_millis(limits::CATALOGUE_MS);
+    let read = tokio::time::timeout(limit, results(upstream)).await;
+    read.unwrap_or_else(|_| Err(broken("the target takes too long")))
 }
 
 /// Why a query has no results.
@@ -124,12 +128,13 @@ fn broken(error: impl std::fmt::Display) -> ReadError {
 pub async fn results(upstream: &mut Upstream) -> Result<Vec<Vec<Row>>, ReadError> {
     let mut results = vec![Vec::new()];
     let mut refused = None;
+    let mut sum = 0;
     loop {
         let found = frame::peek(upstream.buffer.unread(), Side::Target).map_err(broken)?;
         let have = upstream.buffer.unread().len();
         let Some(message) = found.and_then(|f| upstream.buffer.unread().get(..f.len)) else {
             let wanted = found.map_or(1, |frame| frame.len.saturating_sub(have));
-            if wanted > weir_model::limits::READ_BYTES * 16 {
+            if wanted > limits::READ_BYTES * 16 {
                 return Err(broken("a row is too long"));
             }
             if upstream.stream.read(&mut upstream.buffer, wanted).await.map_err(broken)? == 0 {
@@ -138,6 +143,10 @@ pub async fn results(upstream: &mut Upstream) -> Result<Vec<Vec<Row>>, ReadError
             continue;
         };
         let length = message.len();
+        sum += length;
+        if sum > limits::CATALOGUE_BYTES {
+            return Err(broken("the target says too much"));
+        }
         match backend::parse(message).map_err(broken)? {
             Backend::DataRow(row) => {
                 let cell = |cell: Option<&[u8]>| {
