@@ -40,6 +40,21 @@ fn prose(n: usize) -> Vec<u8> {
     row(&[n.to_string(), sentence.repeat(6)])
 }
 
+/// One long cell of hex digits.
+fn hex(n: usize) -> Vec<u8> {
+    let hash =
+        |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) ^ 0x5851_f42d_4c95_7f2d;
+    let word = format!("{:016x}{:016x}", hash(n as u64), hash(n as u64 + 1));
+    row(&[word.repeat(32)])
+}
+
+/// A row of COPY with a number and two hashes.
+fn copied(n: usize) -> Vec<u8> {
+    let [_, _, _, _, _, _, rest @ ..] = &hex(n)[..] else { return Vec::new() };
+    let hash = String::from_utf8_lossy(&rest[..32]).into_owned();
+    format!("{n}\t{hash}\t{hash}\t{}\n", "x".repeat(32)).into_bytes()
+}
+
 fn dirty(n: usize) -> Vec<u8> {
     row(&[n.to_string(), format!("user{n}@example.com"), "a note".to_owned()])
 }
@@ -64,6 +79,7 @@ fn main() {
     let masker = Masker::new(Key::from_bytes([7; 32]));
     let make = |one: fn(usize) -> Vec<u8>| (0..20_000).map(one).collect::<Vec<_>>();
     let (rows, texts, dirty) = (make(typical), make(prose), make(dirty));
+    let (hex, copied) = (make(hex), make(copied));
     let clean = rows.iter().filter(|row| masker.row_is_clean(row)).count();
     println!("{clean} of {} typical rows are clean", rows.len());
     let look = |row: &[u8]| {
@@ -71,6 +87,8 @@ fn main() {
     };
     measure("row_is_clean, typical", &rows, look);
     measure("row_is_clean, prose", &texts, look);
+    measure("row_is_clean, hex", &hex, look);
+    measure("row_is_clean, copied", &copied, look);
     measure("row_is_clean, dirty", &dirty, look);
     let email: Vec<Vec<u8>> = dirty.iter().map(|row| row[10..].to_vec()).collect();
     let mut out = Vec::new();

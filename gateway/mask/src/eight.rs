@@ -13,13 +13,6 @@ pub(crate) fn digits(eight: u64) -> u64 {
     not_below & !above & !eight & HIGH
 }
 
-/// The high bit of each byte that is `byte`.
-#[inline]
-pub(crate) fn equal(eight: u64, byte: u8) -> u64 {
-    let different = eight ^ (ONES * u64::from(byte));
-    !(((different & !HIGH) + !HIGH) | different) & HIGH
-}
-
 /// How many bytes stand before the first whose high bit is set; eight if there is none.
 #[inline]
 pub(crate) fn first(bits: u64) -> usize {

@@ -6,9 +6,10 @@
 
 use std::ops::ControlFlow;
 
-use crate::detector::Suspects;
+use crate::detector::{Suspects, is_word};
 
 mod literals;
+mod marks;
 mod shapes;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,18 @@ use shapes::Shapes;
 
 /// Is told of suspects as they are met, and may end the search.
 type Sink<'a> = &'a mut dyn FnMut(Suspects) -> ControlFlow<()>;
+
+/// Bytes of a length that may look like a part of the word behind them: no message is so long that all
+/// four could.
+const FRAMING: usize = 3;
+
+/// Whether a word may begin at `at`, whatever frames it. An escape's letter (`\n`) is less than a length.
+fn may_start_word(bytes: &[u8], at: usize) -> bool {
+    match at.checked_sub(FRAMING + 1) {
+        Some(from) => bytes[from..at].iter().any(|byte| !is_word(*byte)),
+        None => true,
+    }
+}
 
 /// The compiled prefilter.
 pub(crate) struct Prefilter {

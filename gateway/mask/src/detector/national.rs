@@ -124,12 +124,12 @@ impl Detector for National {
 }
 
 /// Calls `each` with the rows of `TABLE` whose numbers stand with the end of their first group of
-/// digits at `end`, whatever stands before them: for the prefilter.
+/// digits at `end`, whatever stands before them, and where they begin: for the prefilter.
 #[inline]
-pub(crate) fn suspect(bytes: &[u8], start: usize, end: usize, mut each: impl FnMut(usize)) {
+pub(crate) fn suspect(bytes: &[u8], start: usize, end: usize, mut each: impl FnMut(usize, usize)) {
     let forms = candidates(bytes, start, end);
     if forms != 0 {
-        form::standing(bytes, end, forms, |form, _, _| each(form.row));
+        form::standing(bytes, end, forms, |form, from, _| each(form.row, from));
     }
 }
 

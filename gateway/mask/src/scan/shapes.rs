@@ -2,31 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use super::Sink;
+use super::marks::{BLOCK, Marks};
+use super::{Sink, may_start_word};
 use crate::detector::{NATIONAL, Suspects, card, email, iban, index_of, national, phone};
 use crate::eight;
 
 /// Digit runs longer than this are suspected unread.
 const DIGITS: usize = 64;
-
-const PLAIN: u8 = 0;
-const DIGIT: u8 = 1;
-const AT: u8 = 2;
-const PLUS: u8 = 3;
-const ESCAPE: u8 = 4;
-
-const CLASSES: [u8; 256] = {
-    let mut classes = [PLAIN; 256];
-    let mut digit = b'0';
-    while digit <= b'9' {
-        classes[digit as usize] = DIGIT;
-        digit += 1;
-    }
-    classes[b'@' as usize] = AT;
-    classes[b'+' as usize] = PLUS;
-    classes[b'\\' as usize] = ESCAPE;
-    classes
-};
 
 /// Who is suspected of what.
 pub(super) struct Shapes {
@@ -45,31 +27,61 @@ impl Shapes {
 
     /// Tells of whatever has the shape of an address, a number or, if they count, an escape.
     pub(super) fn search(&self, bytes: &[u8], escapes: bool, sink: Sink<'_>) -> ControlFlow<()> {
-        let mut at = 0;
-        while let Some(met) = next(bytes, at) {
-            at = met;
-            match CLASSES[usize::from(bytes[at])] {
-                DIGIT => at = self.digits(bytes, at, sink)?,
-                AT => {
+        let mut marks = Marks::new();
+        let mut done = 0;
+        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+        for (number, block) in blocks.iter().enumerate() {
+            let met = marks.of(block);
+            done = self.look(bytes, number * BLOCK, met, done, escapes, sink)?;
+        }
+        if !rest.is_empty() {
+            // Zeros are neither digits nor signs.
+            let mut block = [0; BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            let met = marks.of(&block);
+            self.look(bytes, blocks.len() * BLOCK, met, done, escapes, sink)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Looks at the places that were met in the block at `from`, unless they lie before `done`; where
+    /// the last one ends that was looked at.
+    fn look(
+        &self,
+        bytes: &[u8],
+        from: usize,
+        mut met: u64,
+        mut done: usize,
+        escapes: bool,
+        sink: Sink<'_>,
+    ) -> ControlFlow<(), usize> {
+        while met != 0 {
+            let at = from + met.trailing_zeros() as usize;
+            met &= met - 1;
+            if at < done {
+                continue;
+            }
+            match bytes[at] {
+                b'@' => {
                     if email::suspect(bytes, at) {
                         sink(self.email)?;
                     }
                 }
-                PLUS => {
+                b'+' => {
                     if phone::number(bytes, at).is_some() {
                         sink(self.phone)?;
                     }
                 }
-                _ => match bytes.get(at + 1) {
+                b'\\' => match bytes.get(at + 1) {
                     // Escapes that stand for characters which are part of no finding's beginning.
                     Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') | None => {}
                     Some(_) if escapes => sink(Suspects::MAX)?,
                     Some(_) => {}
                 },
+                _ => done = self.digits(bytes, at, sink)? + 1,
             }
-            at += 1;
         }
-        ControlFlow::Continue(())
+        ControlFlow::Continue(done)
     }
 
     /// Looks at the run of digits and single separators at `start`; its last byte.
@@ -80,7 +92,10 @@ impl Shapes {
             byte.copied().unwrap_or_default().is_ascii_alphabetic()
         };
         let two = bytes.get(start + 1).copied().unwrap_or_default().is_ascii_digit();
-        if (letter(1) & letter(2) & two) && iban::number(bytes, start - 2).is_some() {
+        if (letter(1) & letter(2) & two)
+            && may_start_word(bytes, start - 2)
+            && iban::number(bytes, start - 2).is_some()
+        {
             sink(self.iban)?;
         }
         let mut count = 0;
@@ -88,7 +103,11 @@ impl Shapes {
         loop {
             let end = at + eight::run_of_digits(bytes, at);
             let mut suspects = 0;
-            national::suspect(bytes, at, end, |row| suspects |= 1 << (NATIONAL + row));
+            national::suspect(bytes, at, end, |row, from| {
+                if may_start_word(bytes, from) {
+                    suspects |= 1 << (NATIONAL + row);
+                }
+            });
             if suspects != 0 {
                 sink(suspects)?;
             }
@@ -106,45 +125,6 @@ impl Shapes {
         }
         ControlFlow::Continue(at - 1)
     }
-}
-
-/// How many plain bytes make more of them likely, and how many are then passed over together.
-const NEAR: usize = 16;
-const CHUNK: usize = 32;
-
-/// Where the next byte stands that isn't plain.
-#[inline]
-fn next(bytes: &[u8], from: usize) -> Option<usize> {
-    let near = bytes.get(..from + NEAR).unwrap_or(bytes);
-    match next_by_eights(near, from) {
-        Some(met) => Some(met),
-        None => next_by_eights(bytes, after_plain_chunks(bytes, near.len())),
-    }
-}
-
-#[inline]
-fn next_by_eights(bytes: &[u8], mut from: usize) -> Option<usize> {
-    while let Some(eight) = eight::at(bytes, from) {
-        let signs = [b'@', b'+', b'\\'].map(|sign| eight::equal(eight, sign));
-        let met = eight::digits(eight) | signs[0] | signs[1] | signs[2];
-        if met != 0 {
-            return Some(from + eight::first(met));
-        }
-        from += 8;
-    }
-    let rest = bytes.get(from..)?;
-    rest.iter().position(|byte| CLASSES[usize::from(*byte)] != PLAIN).map(|skipped| from + skipped)
-}
-
-/// Where the first chunk from `from` on begins that isn't plain all through: comparisons that the
-/// compiler makes for many bytes at once.
-fn after_plain_chunks(bytes: &[u8], from: usize) -> usize {
-    let is_plain = |byte: &u8| {
-        (byte.wrapping_sub(b'0') > 9) & (*byte != b'@') & (*byte != b'+') & (*byte != b'\\')
-    };
-    let plain = |chunk: &&[u8; CHUNK]| chunk.iter().fold(true, |all, byte| all & is_plain(byte));
-    let (chunks, _) = bytes.get(from..).unwrap_or_default().as_chunks::<CHUNK>();
-    from + CHUNK * chunks.iter().take_while(plain).count()
 }
 
 /// Whether any groups of a run of digits and separators are a card number. The first may have a
