@@ -1,6 +1,8 @@
 //! Expressions: columns, calls, operators, sublinks.
 
-use pg_query::protobuf::{AIndirection, ColumnRef, FuncCall, SubLink, SubLinkType, WindowDef};
+use pg_query::protobuf::{
+    AIndirection, ColumnRef, FuncCall, SubLink, SubLinkType, TypeName, WindowDef,
+};
 use pg_query::{Node, NodeEnum};
 use weir_model::{Effect, Flag, ResourceKind};
 
@@ -62,20 +64,14 @@ impl Walk {
             N::AConst(_) | N::ParamRef(_) | N::SqlvalueFunction(_) | N::SetToDefault(_) => {}
             N::MergeSupportFunc(_) | N::CurrentOfExpr(_) => {}
             N::Integer(_) | N::Float(_) | N::Boolean(_) | N::String(_) | N::BitString(_) => {}
-            N::TypeCast(e) => {
-                self.a_type(e.type_name.as_ref());
-                self.maybe(&e.arg, to);
-            }
+            N::TypeCast(e) => self.typed(e.type_name.as_ref(), &e.arg, to),
             N::CollateClause(e) => self.maybe(&e.arg, to),
             N::ResTarget(e) => self.maybe(&e.val, to),
             N::MultiAssignRef(e) => self.maybe(&e.source, to),
             N::NullTest(e) => self.maybe(&e.arg, to),
             N::BooleanTest(e) => self.maybe(&e.arg, to),
             N::NamedArgExpr(e) => self.maybe(&e.arg, to),
-            N::XmlSerialize(e) => {
-                self.a_type(e.type_name.as_ref());
-                self.maybe(&e.expr, to);
-            }
+            N::XmlSerialize(e) => self.typed(e.type_name.as_ref(), &e.expr, to),
             N::WindowDef(window) => self.window(window, to),
             N::AArrayExpr(e) => self.exprs(&e.elements, to),
             N::BoolExpr(e) => self.exprs(&e.args, to),
@@ -108,6 +104,11 @@ impl Walk {
             }
             _ => self.json(node, to),
         }
+    }
+
+    fn typed(&mut self, name: Option<&TypeName>, value: &Option<Box<Node>>, to: Use) {
+        self.a_type(name);
+        self.maybe(value, to);
     }
 
     fn column(&mut self, column: &ColumnRef, to: Use) {

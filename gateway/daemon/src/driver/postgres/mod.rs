@@ -11,6 +11,7 @@ pub mod guard;
 pub mod hold;
 pub mod judged;
 pub mod lane;
+mod lexing;
 pub mod login;
 pub mod notify;
 pub mod parting;
