@@ -151,7 +151,7 @@ impl Oracle {
     pub fn behind(&mut self) -> Behind {
         let queries = BEHIND_QUERY.split(";\n");
         let results: Vec<_> = queries.map(|query| self.rows(query)).collect();
-        Behind::new(&results)
+        Behind::new(&results).expect("all results")
     }
 
     fn learn(&mut self) {

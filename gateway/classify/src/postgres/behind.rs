@@ -34,9 +34,10 @@ pub struct Behind {
 }
 
 impl Behind {
-    /// Reads the results of [`QUERY`], in their order.
-    pub fn new(results: &[Vec<Row>]) -> Self {
-        read::behind(results)
+    /// Reads the results of [`QUERY`], in their order; nothing where some are missing.
+    pub fn new(results: &[Vec<Row>]) -> Option<Self> {
+        let wanted = QUERY.split(";\n").count();
+        (results.len() >= wanted).then(|| read::behind(results))
     }
 
     /// Whether there is nothing of the kind.

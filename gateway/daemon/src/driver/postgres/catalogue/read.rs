@@ -68,12 +68,17 @@ pub async fn catalogue(lane: &Lane, live: &Live, classified: bool) -> Result<Cat
         .await
         .map_err(|error| failed(&error))?;
     let behind = asked(&mut upstream, LIMIT, BEHIND_QUERY).await.map_err(|error| failed(&error))?;
-    let behind = tokio::task::spawn_blocking(move || Behind::new(behind.get(1..).unwrap_or(&[])));
+    // The limit's own result is the first, and behind the last one begins none.
+    let behind = tokio::task::spawn_blocking(move || match behind.as_slice() {
+        [_, results @ .., _] => Behind::new(results),
+        _ => None,
+    });
     let columns = match classified {
         true => asked(&mut upstream, LIMIT, QUERY).await.map_err(|error| failed(&error))?,
         false => Vec::new(),
     };
     let behind = behind.await.map_err(|error| failed(&error))?;
+    let behind = behind.ok_or_else(|| failed(&"the target does not answer all of it"))?;
     let rules: Vec<_> = live.columns.iter().filter(|rule| rule.target == config.name).collect();
     let catalogue = assemble(&columns, |schema, table, column| {
         let mut classes: Vec<Class> = rules
