@@ -30,6 +30,10 @@ create function whole(r t) returns int language sql as $$ select trap('row') $$;
 create table guarded (id int); insert into guarded values (1); grant select on guarded to public;
 alter table guarded enable row level security;
 create policy p on guarded using (quiet(id));
+create function public.initcap(t varchar) returns text begin atomic insert into trap_log values (t) returning what; end;
+create function public.reverse(t varchar) returns int begin atomic select id from t for update; end;
+create function public.ascii(t varchar) returns int language sql as $$ select 1 as a into made; select 1 $$;
+create function public.length(t varchar) returns int begin atomic select pg_catalog.length(t::text); end;
 create aggregate bit_xor(text) (sfunc = textcat, stype = text, finalfunc = trap);
 create function fine(i int) returns bool language plpgsql stable as
   $$ declare n int := 0; begin select count(*) into n from t where id = i; if (n > 0) then return true; end if; return false; end $$;
@@ -57,6 +61,9 @@ fn what_writes_behind_a_name_is_no_read() {
     let agent = gateway.agent();
     for text in [
         "select upper(s) from t",
+        "select initcap(s) from t",
+        "select reverse(s) from t",
+        "select ascii(s) from t",
         "select 'a' @@@ 'b'",
         "select 1::mood",
         "select cast(n as mood) from t",
@@ -84,7 +91,7 @@ fn what_writes_behind_a_name_is_no_read() {
         "select id from t order by id",
         "select 2::positive",
         "select * from amounts",
-        "select lower(s) from t",
+        "select lower(s), length(s) from t",
         "select a.relname from pg_class a join pg_namespace b on b.oid = a.relnamespace where b.nspname = 'public'",
     ] {
         let said = agent.psql(text);

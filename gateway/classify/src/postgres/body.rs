@@ -98,7 +98,9 @@ const IMPLIED: [&str; 6] = ["=", "<>", "<", ">", "<=", ">="];
 pub fn body(text: &str) -> Option<Body> {
     let state = SqlState { standard_conforming_strings: false, safe_encoding: true };
     let text = readable(text.as_bytes(), &state)?;
-    let tokens = pg_query::scan_tokens(text).ok()?;
+    // A last token of its own: of a text without any, pg_query makes a slice of a null pointer.
+    let text = format!("{text}\n;");
+    let tokens = pg_query::scan_tokens(&text).ok()?;
     let is_comment = |token: &ScanToken| {
         matches!(Token::try_from(token.token), Ok(Token::SqlComment | Token::CComment))
     };

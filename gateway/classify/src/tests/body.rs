@@ -25,6 +25,14 @@ fn a_body_that_reads_is_told_by_its_calls() {
 }
 
 #[test]
+fn a_body_of_nothing_is_read() {
+    for text in ["", " \n", "-- nothing", "/* nothing */"] {
+        let found = body(text).unwrap();
+        assert!(found.words.is_empty() && found.functions.is_empty(), "{text}");
+    }
+}
+
+#[test]
 fn a_body_that_may_do_more_is_none() {
     for text in [
         "insert into t values (1)",

@@ -55,7 +55,8 @@ select distinct c.oid, c.relname, a.atttypid from pg_catalog.pg_class c
   where c.oid operator(pg_catalog.>=) 16384::pg_catalog.oid
   and c.relkind operator(pg_catalog.=) any (array['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[]);
 -- What stored expressions name: of views, row security, constraints of domains, bodies and defaults of
--- functions. Any number in one may be that of a user's own object; the server's functions are told apart.
+-- functions. Any number in one may be that of a user's own object; the server's functions are told apart. A
+-- statement in one that is no plain query (CmdType in nodes.h: only 1 is SELECT; row locks) is number 0.
 select distinct s.kind, s.owner, m[1], f.proname from (
   select 'relation' as kind, r.ev_class as owner, r.ev_action::pg_catalog.text as tree from pg_catalog.pg_rewrite r
     join pg_catalog.pg_class c on c.oid operator(pg_catalog.=) r.ev_class and c.relkind operator(pg_catalog.=) 'v'
@@ -72,8 +73,10 @@ select distinct s.kind, s.owner, m[1], f.proname from (
     pg_catalog.jsonb_extract_path_text(pg_catalog.to_jsonb(p), 'prosqlbody')) from pg_catalog.pg_proc p
     where p.oid operator(pg_catalog.>=) 16384::pg_catalog.oid and (p.pronargdefaults operator(pg_catalog.>) 0
     or p.prosrc operator(pg_catalog.=) '')) s
-  cross join lateral (select pg_catalog.regexp_matches(s.tree, '[( ](1638[4-9]|1639[0-9]|16[4-9][0-9]{2}|1[7-9][0-9]{3}|[2-9][0-9]{4}|[1-9][0-9]{5,9})(?![0-9])', 'g')
+  cross join lateral (select array['0'] where s.tree operator(pg_catalog.~)
+      ':commandType ([02-9]|1[0-9])|:hasForUpdate true|:hasModifyingCTE true'
+    union all select pg_catalog.regexp_matches(s.tree, '[( ](1638[4-9]|1639[0-9]|16[4-9][0-9]{2}|1[7-9][0-9]{3}|[2-9][0-9]{4}|[1-9][0-9]{5,9})(?![0-9])', 'g')
     union all select pg_catalog.regexp_matches(s.tree, ':(?:funcid|aggfnoid|winfnoid) ([1-9][0-9]*)(?![0-9])', 'g')) t (m)
   left join pg_catalog.pg_proc f on f.oid::pg_catalog.text operator(pg_catalog.=) m[1]
     and f.oid operator(pg_catalog.<) 16384::pg_catalog.oid
-  where f.oid is not null or m[1]::pg_catalog.int8 operator(pg_catalog.>=) 16384
+  where f.oid is not null or m[1] operator(pg_catalog.=) '0' or m[1]::pg_catalog.int8 operator(pg_catalog.>=) 16384

@@ -101,7 +101,9 @@ impl Search {
             quiet.then(Body::default)
         } else {
             let whole = is_sql && text.chars().count() < BODY_CHARACTERS && plain(settings);
-            whole.then(|| body(text)).flatten()
+            // SELECT ... INTO makes a table, but in PL/pgSQL, where it sets variables.
+            let makes = |body: &Body| language == "sql" && body.words.contains("into");
+            whole.then(|| body(text)).flatten().filter(|body| !makes(body))
         };
         // An aggregate does what its functions do.
         let found = if kind == "a" { Some(Body::default()) } else { found };
