@@ -104,3 +104,12 @@ pub(crate) fn run(bytes: &[u8], at: usize, class: impl Fn(u8) -> bool) -> usize 
     let rest = bytes.get(at..).unwrap_or_default();
     rest.iter().position(|b| !class(*b)).unwrap_or(rest.len())
 }
+
+/// Whether a span lies in a UUID, whose groups may happen to be a number with a right checksum.
+pub(crate) fn in_uuid(bytes: &[u8], start: usize, end: usize) -> bool {
+    let part = |b: &u8| b.is_ascii_hexdigit() || *b == b'-';
+    let back = bytes[..start].iter().rev().take(36).take_while(|b| part(b)).count();
+    let ahead = bytes[end..].iter().take(36).take_while(|b| part(b)).count();
+    let token = &bytes[start - back..end + ahead];
+    token.len() == 36 && [8, 13, 18, 23].iter().all(|dash| token[*dash] == b'-')
+}

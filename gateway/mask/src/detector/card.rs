@@ -1,6 +1,6 @@
 //! Payment card numbers: 13 to 19 digits, an issuer's prefix and the Luhn check digit.
 
-use crate::detector::{Detector, Finding, is_word};
+use crate::detector::{Detector, Finding, in_uuid, is_word};
 
 /// Fewest and most digits of a card number.
 pub(crate) const SHORTEST: usize = 13;
@@ -123,13 +123,4 @@ pub(crate) fn luhn_sum(digits: &[u8]) -> u32 {
         }
     };
     digits.iter().rev().enumerate().map(weigh).sum()
-}
-
-/// Whether a span lies in a UUID, whose last groups may happen to be all digits.
-fn in_uuid(bytes: &[u8], start: usize, end: usize) -> bool {
-    let part = |b: &u8| b.is_ascii_hexdigit() || *b == b'-';
-    let back = bytes[..start].iter().rev().take(36).take_while(|b| part(b)).count();
-    let ahead = bytes[end..].iter().take(36).take_while(|b| part(b)).count();
-    let token = &bytes[start - back..end + ahead];
-    token.len() == 36 && [8, 13, 18, 23].iter().all(|dash| token[*dash] == b'-')
 }

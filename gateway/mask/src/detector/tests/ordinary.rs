@@ -101,6 +101,8 @@ const VALUES: &[(&str, &[&str])] = &[
         "identifiers",
         &[
             "550e8400-e29b-41d4-a716-446655440000",
+            // Its last four groups are an Andorran account with a right checksum.
+            "45189f81-ad78-dd58-12f1-cee75abf691b",
             "01ARZ3NDEKTSV4RRFFQ69G5FAV",
             "507f1f77bcf86cd799439011",
             "arn:aws:iam::123456789012:role/app",
