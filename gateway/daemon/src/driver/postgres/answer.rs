@@ -1,6 +1,7 @@
 //! The target's direction: rows are masked, everything is on record before it is delivered.
 
 mod aside;
+mod rows;
 
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
@@ -10,16 +11,15 @@ use weir_wire::WireError;
 use weir_wire::postgres::backend::{self, Backend};
 use weir_wire::postgres::build;
 use weir_wire::postgres::conversation::TargetStep;
-use weir_wire::postgres::{DataRow, Side as From, Transaction, command_tag, frame, refuse};
+use weir_wire::postgres::{Side as From, Transaction, command_tag, frame, refuse};
 
 use super::catalogue;
 use super::delivery::{Out, status};
 use super::judged::may_copy_out;
-use super::lane::{Exchange, Lane, Lot, of_whom};
+use super::lane::{Exchange, Lane, of_whom};
 use super::parting;
 use super::quote;
-use super::replication;
-use super::shape::{self, Shape};
+use super::shape;
 use crate::driver::buffer::Buffer;
 use crate::driver::stream::Side;
 use crate::flow::services::now_us;
@@ -100,18 +100,20 @@ impl Answers<'_> {
             if found.len > limits::MESSAGE_BYTES {
                 return Err(End::Mask("a row is larger than can be held".to_owned()));
             }
-            let Some(message) = buffer.unread().get(..found.len) else {
+            let Some((message, behind)) = buffer.unread().split_at_checked(found.len) else {
                 return Ok(found.len - buffer.unread().len());
             };
-            self.message(message).await?;
-            buffer.consume(found.len);
-            if self.out.bytes.len() >= limits::ANSWER_PART_BYTES {
+            if self.out.bytes.len() + found.len > limits::ANSWER_PART_BYTES {
                 self.deliver().await?;
             }
+            let more = self.message(message, behind).await?;
+            buffer.consume(found.len + more);
         }
     }
 
-    async fn message(&mut self, message: &[u8]) -> Result<(), End> {
+    /// Handles a message, and what follows it `behind` if that is more of the same; returns how much of
+    /// that it was.
+    async fn message(&mut self, message: &[u8], behind: &[u8]) -> Result<usize, End> {
         let parsed = backend::parse(message)?;
         let step = self.lane.talk.borrow_mut().target(&parsed)?;
         match step {
@@ -123,14 +125,14 @@ impl Answers<'_> {
             }
             TargetStep::Swallow => {}
             TargetStep::Shape { of, exchange, swallow } => {
-                let Backend::RowDescription(description) = &parsed else { return Ok(()) };
+                let Backend::RowDescription(description) = &parsed else { return Ok(0) };
                 let judged = match (&exchange, &of) {
                     (Some(exchange), _) => exchange.judged.clone(),
                     (None, Some(of)) => of_whom(of),
                     // Nobody's rows will follow this.
                     (None, None) => {
                         self.out.bytes.extend_from_slice(message);
-                        return Ok(());
+                        return Ok(0);
                     }
                 };
                 let silent = exchange.as_ref().is_some_and(|exchange| exchange.is_silent());
@@ -148,11 +150,14 @@ impl Answers<'_> {
                     self.part(&exchange, start);
                 }
             }
-            TargetStep::Row(exchange) => self.row(&exchange, None, &parsed, message)?,
+            TargetStep::Row(exchange) => return self.rows(&exchange, None, message, behind),
             TargetStep::PortalRow(portal) => {
-                self.row(&portal.exchange, Some(&portal), &parsed, message)?;
+                return self.rows(&portal.exchange, Some(&portal), message, behind);
             }
-            TargetStep::Part(exchange) => self.other_part(&exchange, &parsed, message)?,
+            TargetStep::Part(exchange) => match parsed {
+                Backend::CopyData(_) => return self.copied(&exchange, message, behind),
+                _ => self.other_part(&exchange, &parsed, message)?,
+            },
             TargetStep::Suspended(exchange) => {
                 exchange.suspended.set(true);
                 self.copy(&exchange, message);
@@ -172,48 +177,7 @@ impl Answers<'_> {
             }
             TargetStep::Ready(exchange) => self.ready(exchange, message),
         }
-        Ok(())
-    }
-
-    fn row(
-        &mut self,
-        exchange: &Rc<Exchange>,
-        portal: Option<&Rc<Lot>>,
-        parsed: &Backend<'_>,
-        message: &[u8],
-    ) -> Result<(), End> {
-        let Backend::DataRow(row) = parsed else { return Ok(()) };
-        let known = exchange.shape.borrow().clone();
-        let shape = match known {
-            Some(shape) => shape,
-            None => portal_shape(exchange, portal)?,
-        };
-        let start = self.out.bytes.len();
-        self.mask(&shape, exchange, row, message)?;
-        exchange.rows.set(exchange.rows.get() + 1);
-        self.part(exchange, start);
-        Ok(())
-    }
-
-    fn mask(
-        &mut self,
-        shape: &Shape,
-        exchange: &Exchange,
-        row: &DataRow<'_>,
-        message: &[u8],
-    ) -> Result<(), End> {
-        if row.len() != shape.columns.len() {
-            return Err(End::Mask("a row does not fit its description".to_owned()));
-        }
-        let masker = &self.lane.services.masker;
-        let untouched = shape.is_clear || (!shape.applies && masker.row_is_clean(message));
-        if untouched {
-            self.out.bytes.extend_from_slice(message);
-            return Ok(());
-        }
-        let mut counts = exchange.masked.borrow_mut();
-        let given = &self.lane.session.given;
-        shape.mask_row(masker, given, row, &mut counts, &mut self.out.bytes).map_err(End::from)
+        Ok(0)
     }
 
     fn part(&mut self, exchange: &Rc<Exchange>, start: usize) {
@@ -229,7 +193,7 @@ impl Answers<'_> {
         self.part(exchange, start);
     }
 
-    /// COPY, or the result of a function.
+    /// What COPY begins and ends with, or the result of a function.
     fn other_part(
         &mut self,
         exchange: &Rc<Exchange>,
@@ -242,7 +206,6 @@ impl Answers<'_> {
             {
                 Err(WireError::Unexpected { what: "COPY data" }.into())
             }
-            Backend::CopyData(data) => self.copy_out(exchange, data, message),
             Backend::FunctionResult(Some(value)) if shape::found_in(self.lane, value) => {
                 let why = "a function's result holds what has to be hidden";
                 Err(End::Mask(why.to_owned()))
@@ -252,32 +215,6 @@ impl Answers<'_> {
                 Ok(())
             }
         }
-    }
-
-    /// COPY carries no columns, so only what values look like is left to go by.
-    fn copy_out(
-        &mut self,
-        exchange: &Rc<Exchange>,
-        data: &[u8],
-        message: &[u8],
-    ) -> Result<(), End> {
-        // Nothing is masked from the caller, or it would not have begun.
-        if replication::streams(&exchange.judged) {
-            if !self.lane.may_stream(&exchange.judged) {
-                return Err(End::Mask("replication is not permitted any more".to_owned()));
-            }
-            self.copy(exchange, message);
-            return Ok(());
-        }
-        let Some(clean) = shape::clean_copy(self.lane, data).map_err(End::Mask)? else {
-            self.copy(exchange, message);
-            return Ok(());
-        };
-        let start = self.out.bytes.len();
-        build::copy_data(&clean, &mut self.out.bytes)?;
-        *exchange.masked.borrow_mut().entry("copy".to_owned()).or_default() += 1;
-        self.part(exchange, start);
-        Ok(())
     }
 
     fn completed(&self, exchange: &Exchange, parsed: &Backend<'_>) {
@@ -382,15 +319,4 @@ impl Answers<'_> {
         self.out = Out { bytes: out.bytes, parts: out.parts, ends: Vec::new() };
         sent.map_err(|error| End::Client(error.to_string()))
     }
-}
-
-/// The shape of a portal's rows, in the formats that its Bind asked for; kept for the next row.
-fn portal_shape(exchange: &Exchange, portal: Option<&Rc<Lot>>) -> Result<Rc<Shape>, End> {
-    let described = portal.and_then(|portal| Some((portal, portal.description()?)));
-    let Some((portal, description)) = described else {
-        return Err(End::Mask("rows came that nobody described".to_owned()));
-    };
-    let shape = description.with_formats(&portal.formats);
-    *exchange.shape.borrow_mut() = Some(shape.clone());
-    Ok(shape)
 }
