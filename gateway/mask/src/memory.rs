@@ -2,8 +2,10 @@
 //!
 //! Bounded, the oldest forgotten first; values are wiped when they are forgotten.
 
-use std::collections::{HashMap, VecDeque};
+use std::borrow::Borrow;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 
 use weir_model::limits;
@@ -12,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::detector::card::luhn;
 
 /// Where a token is good: it means nothing anywhere else.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Realm {
     /// The target.
     pub target: String,
@@ -24,10 +26,26 @@ pub struct Realm {
 
 /// A token that was given out, and what it stands for. `Debug` shows neither.
 pub struct Known {
+    /// One after the other: a large answer makes and forgets millions of these.
+    token_and_value: Zeroizing<Box<[u8]>>,
+    token_len: usize,
+}
+
+impl Known {
+    fn new(token: &[u8], value: &[u8]) -> Self {
+        let token_and_value = Zeroizing::new([token, value].concat().into_boxed_slice());
+        Self { token_and_value, token_len: token.len() }
+    }
+
     /// The token.
-    pub token: Box<[u8]>,
+    pub fn token(&self) -> &[u8] {
+        self.token_and_value.split_at(self.token_len).0
+    }
+
     /// The value.
-    pub value: Zeroizing<Box<[u8]>>,
+    pub fn value(&self) -> &[u8] {
+        self.token_and_value.split_at(self.token_len).1
+    }
 }
 
 impl fmt::Debug for Known {
@@ -36,13 +54,61 @@ impl fmt::Debug for Known {
     }
 }
 
+/// One that is found by its token.
+struct ByToken(Arc<Known>);
+
+impl Borrow<[u8]> for ByToken {
+    fn borrow(&self) -> &[u8] {
+        self.0.token()
+    }
+}
+
+impl Hash for ByToken {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.token().hash(state);
+    }
+}
+
+impl PartialEq for ByToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.token() == other.0.token()
+    }
+}
+
+impl Eq for ByToken {}
+
+/// A hash without a key. Tokens are made with one that nobody knows, so nobody makes them collide.
+#[derive(Default)]
+struct Plain(u64);
+
+impl Hasher for Plain {
+    fn write(&mut self, bytes: &[u8]) {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let (eights, rest) = bytes.as_chunks::<8>();
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        for eight in eights.iter().chain([&last]) {
+            let mixed = (self.0 ^ u64::from_le_bytes(*eight)).wrapping_mul(ODD);
+            self.0 = mixed ^ (mixed >> 32);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The tokens of one realm.
-type Tokens = HashMap<Box<[u8]>, Arc<Known>>;
+struct Tokens {
+    realm: Arc<Realm>,
+    tokens: HashSet<ByToken, BuildHasherDefault<Plain>>,
+}
 
 /// The tokens that one session was given.
 #[derive(Default)]
 pub struct Memory {
-    realms: HashMap<Arc<Realm>, Tokens>,
+    /// There are as few as there are databases and sets of classes.
+    realms: Vec<Tokens>,
     /// Oldest first.
     order: VecDeque<(Arc<Realm>, Arc<Known>)>,
     bytes: usize,
@@ -67,45 +133,57 @@ impl Memory {
         {
             return;
         }
-        if self.recall(realm, token).is_some_and(|known| **known.value == *value) {
+        let place = self.place(realm).unwrap_or_else(|| {
+            self.realms.push(Tokens { realm: realm.clone(), tokens: HashSet::default() });
+            self.realms.len() - 1
+        });
+        let of = &mut self.realms[place];
+        if of.tokens.get(token).is_some_and(|known| known.0.value() == value) {
             return;
         }
-        let known = Known { token: token.into(), value: Zeroizing::new(value.into()) };
-        let known = Arc::new(known);
+        let known = Arc::new(Known::new(token, value));
         self.bytes += size(&known);
-        self.order.push_back((realm.clone(), known.clone()));
-        self.realms.entry(realm.clone()).or_default().insert(token.into(), known);
+        of.tokens.replace(ByToken(known.clone()));
+        self.order.push_back((of.realm.clone(), known));
         while self.order.len() > limits::REMEMBERED || self.bytes > limits::REMEMBERED_BYTES {
             self.forget_oldest();
         }
     }
 
+    fn place(&self, realm: &Realm) -> Option<usize> {
+        // Mostly it is the very same one.
+        let same = |of: &Tokens| std::ptr::eq(&*of.realm, realm) || *of.realm == *realm;
+        self.realms.iter().position(same)
+    }
+
     /// What a token stands for.
     pub fn recall(&self, realm: &Realm, token: &[u8]) -> Option<&Arc<Known>> {
-        self.realms.get(realm)?.get(token)
+        let of = self.realms.get(self.place(realm)?)?;
+        of.tokens.get(token).map(|known| &known.0)
     }
 
     /// Whether it is a token that was given out, wherever it is good.
     pub fn knows(&self, token: &[u8]) -> bool {
-        self.realms.values().any(|of| of.contains_key(token))
+        self.realms.iter().any(|of| of.tokens.contains(token))
     }
 
     fn forget_oldest(&mut self) {
         let Some((realm, oldest)) = self.order.pop_front() else { return };
         self.bytes -= size(&oldest);
-        let Some(of) = self.realms.get_mut(&realm) else { return };
-        if of.get(&oldest.token).is_some_and(|known| Arc::ptr_eq(known, &oldest)) {
-            of.remove(&oldest.token);
+        let Some(place) = self.place(&realm) else { return };
+        let tokens = &mut self.realms[place].tokens;
+        if tokens.get(oldest.token()).is_some_and(|known| Arc::ptr_eq(&known.0, &oldest)) {
+            tokens.remove(oldest.token());
         }
-        if of.is_empty() {
-            self.realms.remove(&realm);
+        if tokens.is_empty() {
+            self.realms.swap_remove(place);
         }
     }
 }
 
 /// What it takes, the map's own part included.
 fn size(known: &Known) -> usize {
-    2 * known.token.len() + known.value.len() + 128
+    known.token_and_value.len() + 128
 }
 
 /// Whether a token can't be somebody's value: a pseudonym of mere digits can.
@@ -133,7 +211,7 @@ mod tests {
             let token = masker().token("any", value.as_bytes());
             memory.learn(&pii, token.as_bytes(), value.as_bytes());
             let known = memory.recall(&pii, token.as_bytes()).expect("a token");
-            assert_eq!(**known.value, *value.as_bytes());
+            assert_eq!(known.value(), value.as_bytes());
             assert!(
                 memory.recall(&hr, token.as_bytes()).is_none() && memory.knows(token.as_bytes())
             );
@@ -141,7 +219,7 @@ mod tests {
         }
         memory.learn(&pii, b"tok_a", b"one");
         memory.learn(&pii, b"tok_a", b"two");
-        assert_eq!(**memory.recall(&pii, b"tok_a").expect("a token").value, *b"two");
+        assert_eq!(memory.recall(&pii, b"tok_a").expect("a token").value(), b"two");
     }
 
     #[test]

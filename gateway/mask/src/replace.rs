@@ -1,5 +1,6 @@
 //! What a text becomes: the transforms, and pseudonyms in the value's own shape.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use weir_model::Transform;
@@ -81,14 +82,17 @@ fn covers(name: &str, text: &str) -> bool {
 }
 
 /// The form in which a text is the same value as another.
-fn canonical(shape: Shape, text: &str) -> Vec<u8> {
+fn canonical(shape: Shape, text: &str) -> Cow<'_, [u8]> {
     match shape {
-        Shape::Email => text.to_lowercase().into_bytes(),
+        Shape::Email if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) => {
+            text.as_bytes().into()
+        }
+        Shape::Email => text.to_lowercase().into_bytes().into(),
         Shape::Card | Shape::Phone | Shape::UsSsn | Shape::Iban => {
             let letters = text.bytes().filter(u8::is_ascii_alphanumeric);
             letters.map(|byte| byte.to_ascii_uppercase()).collect()
         }
-        Shape::Digits | Shape::Opaque => text.as_bytes().to_vec(),
+        Shape::Digits | Shape::Opaque => text.as_bytes().into(),
     }
 }
 
@@ -132,7 +136,7 @@ impl Keyed {
 
     /// A pseudonym that says nothing of the value's shape.
     pub(crate) fn opaque(&self, value: &[u8]) -> String {
-        format!("tok_{}", base32(&self.digest("text", value)))
+        ["tok_", &base32(&self.digest("text", value))].concat()
     }
 
     /// The pseudonym of a text of a known shape.
@@ -140,7 +144,7 @@ impl Keyed {
         let value = canonical(shape, text);
         match shape {
             Shape::Email => {
-                format!("u{}@{MASKED_DOMAIN}", base32(&self.digest("email", &value)))
+                ["u", &base32(&self.digest("email", &value)), "@", MASKED_DOMAIN].concat()
             }
             Shape::Card => put(text, &self.card(&value)),
             Shape::Iban => put(text, &self.iban(&value)),
@@ -231,5 +235,5 @@ fn base32(bytes: &[u8]) -> String {
         *letter = ALPHABET[(bits & 31) as usize];
         bits >>= 5;
     }
-    letters.iter().map(|letter| char::from(*letter)).collect()
+    String::from_utf8_lossy(&letters).into_owned()
 }

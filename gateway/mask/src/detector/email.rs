@@ -41,7 +41,8 @@ fn local(text: &str) -> usize {
         let inner = c == '\''
             && text[at + 1..].starts_with(char::is_alphanumeric)
             && text[..at].ends_with(char::is_alphanumeric);
-        if !c.is_alphanumeric() && !"._%+-~".contains(c) && !inner {
+        let sign = matches!(c, '.' | '_' | '%' | '+' | '-' | '~');
+        if !c.is_alphanumeric() && !sign && !inner {
             break;
         }
         start = at;

@@ -43,7 +43,8 @@ impl std::convert::From<WireError> for End {
 
 /// Pumps answers until one side is gone; says why.
 pub async fn pump(lane: &Lane, target: Side, buffer: Buffer, client: Side) -> String {
-    let mut answers = Answers { lane, target, client, buffer, out: Out::default() };
+    let (out, cell) = (Out::default(), Vec::new());
+    let mut answers = Answers { lane, target, client, buffer, out, cell };
     let end = loop {
         if let Err(end) = answers.turn().await {
             break end;
@@ -67,6 +68,8 @@ struct Answers<'a> {
     client: Side,
     buffer: Buffer,
     out: Out,
+    /// Room for a cell that is being hidden.
+    cell: Vec<u8>,
 }
 
 impl Answers<'_> {

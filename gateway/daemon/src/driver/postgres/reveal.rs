@@ -47,9 +47,9 @@ impl WayBack {
     /// A text of the target with values that this connection put into statements as tokens again.
     pub fn hide(&self, text: &[u8]) -> Option<Vec<u8>> {
         let mut hidden = None;
-        for known in self.revealed.borrow().iter().filter(|known| known.value.len() >= SHORTEST) {
+        for known in self.revealed.borrow().iter().filter(|known| known.value().len() >= SHORTEST) {
             let now: &[u8] = hidden.as_deref().unwrap_or(text);
-            if let Some(quiet) = replaced(now, &known.value, &known.token) {
+            if let Some(quiet) = replaced(now, known.value(), known.token()) {
                 hidden = Some(quiet);
             }
         }
@@ -129,12 +129,12 @@ impl Revealed {
     /// What a parameter, from 0 on, becomes.
     pub fn parameter(&self, place: usize) -> Option<&[u8]> {
         let turned = self.0.iter().find(|turned| turned.given == Given::Parameter(place + 1))?;
-        Some(&turned.known.value)
+        Some(turned.known.value())
     }
 
     /// The values, in the order of the parameters that stand for them.
     pub fn values(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().map(|turned| &**turned.known.value)
+        self.0.iter().map(|turned| turned.known.value())
     }
 
     /// The entry that says so; it never holds a value.
@@ -268,7 +268,7 @@ impl Lane {
         let turn = |(place, token): (&Place, Vec<u8>)| {
             let (column, policies, realm) = self.goal(&live, &catalogue, place)?;
             let known = self.given().recall(&realm, &token)?.clone();
-            let readable = known.value.is_ascii() || self.utf8.get();
+            let readable = known.value().is_ascii() || self.utf8.get();
             readable.then(|| Turned { given: place.given.clone(), known, column, policies })
         };
         found.into_iter().filter_map(turn).collect()

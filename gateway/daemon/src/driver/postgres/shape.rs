@@ -70,7 +70,7 @@ impl Shape {
         Rc::new(Self::new(columns, self.realms.clone(), self.rules.clone(), self.utf8))
     }
 
-    /// Writes a row with its findings hidden.
+    /// Writes a row with its findings hidden; `cell` is room for one of its cells.
     ///
     /// # Errors
     /// The row can't be written; nothing of it is then.
@@ -80,10 +80,10 @@ impl Shape {
         given: &Mutex<Memory>,
         row: &DataRow<'_>,
         counts: &mut BTreeMap<String, u64>,
+        cell: &mut Vec<u8>,
         out: &mut Vec<u8>,
     ) -> Result<(), WireError> {
         let start = out.len();
-        let mut cell = Vec::new();
         let mut writer = RowWriter::begin(out);
         let mut written = Ok(());
         for ((column, realm), value) in self.columns.iter().zip(&self.realms).zip(row.iter()) {
@@ -92,16 +92,16 @@ impl Shape {
                 continue;
             };
             cell.clear();
-            let pushed = match masker.cell(column, &self.rules, value, &mut cell, counts) {
+            let pushed = match masker.cell(column, &self.rules, value, cell, counts) {
                 Outcome::Unchanged => writer.push(Some(value)),
                 Outcome::Replaced => {
                     if let Some(realm) = realm
                         && (self.utf8 || value.is_ascii())
                     {
                         let mut given = given.lock().unwrap_or_else(PoisonError::into_inner);
-                        given.learn(realm, &cell, value);
+                        given.learn(realm, cell, value);
                     }
-                    writer.push(Some(&cell))
+                    writer.push(Some(cell))
                 }
                 Outcome::Null => writer.push(None),
             };

@@ -85,7 +85,8 @@ impl Answers<'_> {
         } else {
             let mut counts = exchange.masked.borrow_mut();
             let given = &self.lane.session.given;
-            shape.mask_row(masker, given, row, &mut counts, &mut self.out.bytes)?;
+            let (cell, out) = (&mut self.cell, &mut self.out.bytes);
+            shape.mask_row(masker, given, row, &mut counts, cell, out)?;
         }
         exchange.rows.set(exchange.rows.get() + 1);
         Ok(())
