@@ -77,11 +77,7 @@ impl Stream {
     /// # Errors
     /// The connection broke, or there is no memory for so large a message: `OutOfMemory`.
     pub async fn read(&mut self, into: &mut Buffer, wanted: usize) -> io::Result<usize> {
-        let mut room = ReadBuf::new(into.room(wanted)?);
-        poll_fn(|cx| self.poll_read(cx, &mut room)).await?;
-        let count = room.filled().len();
-        into.filled(count);
-        Ok(count)
+        poll_fn(|cx| into.poll_fill(wanted, |room| self.poll_read(cx, room))).await
     }
 
     /// Writes all of it and flushes.
@@ -114,11 +110,7 @@ impl Side {
     /// # Errors
     /// The connection broke.
     pub async fn read(&self, into: &mut Buffer, wanted: usize) -> io::Result<usize> {
-        let mut room = ReadBuf::new(into.room(wanted)?);
-        poll_fn(|cx| self.0.borrow_mut().poll_read(cx, &mut room)).await?;
-        let count = room.filled().len();
-        into.filled(count);
-        Ok(count)
+        poll_fn(|cx| into.poll_fill(wanted, |room| self.0.borrow_mut().poll_read(cx, room))).await
     }
 
     /// As [`Stream::write`].

@@ -37,6 +37,44 @@ fn a_large_message_does_not_keep_its_memory() {
 }
 
 #[test]
+fn one_that_waits_keeps_what_is_unread_and_no_more() {
+    let mut buffer = Buffer::default();
+    for unread in [0, 1, KEPT_BYTES, 1, 0] {
+        put(&mut buffer, &vec![1; 20_000]);
+        put(&mut buffer, &vec![2; unread]);
+        buffer.consume(20_000);
+        assert!(buffer.poll_fill(1, |_| Poll::Pending).is_pending());
+        assert_eq!((buffer.unread(), buffer.data.len()), (&vec![2; unread][..], unread));
+        put(&mut buffer, &[3; 5]);
+        assert_eq!(buffer.unread(), [vec![2; unread], vec![3; 5]].concat());
+        buffer.consume(unread + 5);
+    }
+    put(&mut buffer, &vec![1; KEPT_BYTES + 1]);
+    assert!(buffer.poll_fill(1, |_| Poll::Pending).is_pending());
+    assert_eq!((buffer.unread().len(), buffer.data.len()), (KEPT_BYTES + 1, limits::READ_BYTES));
+}
+
+#[test]
+fn a_thread_lends_the_same_memory_again() {
+    let lent = || {
+        let mut buffer = Buffer::default();
+        put(&mut buffer, b"x");
+        buffer.data.as_ptr() as usize
+    };
+    assert_eq!(lent(), lent());
+    assert_eq!(FREE.with_borrow(Vec::len), 1);
+    let many: Vec<Buffer> = (0..2 * LENT)
+        .map(|_| {
+            let mut buffer = Buffer::default();
+            put(&mut buffer, b"x");
+            buffer
+        })
+        .collect();
+    drop(many);
+    assert_eq!(FREE.with_borrow(Vec::len), LENT);
+}
+
+#[test]
 fn what_is_announced_takes_no_memory_before_it_comes() {
     let mut buffer = Buffer::default();
     put(&mut buffer, &[0; 5]);
