@@ -64,7 +64,8 @@ fn domain(text: &str) -> Option<usize> {
             return found;
         }
         let letters = span(label, char::is_alphabetic);
-        if label > 0 && text[label..end].to_ascii_lowercase().starts_with("xn--") {
+        let mark = text[label..end].get(..4).unwrap_or_default();
+        if label > 0 && mark.eq_ignore_ascii_case("xn--") {
             found = Some(end);
         } else if label > 0
             && letters - label >= 2

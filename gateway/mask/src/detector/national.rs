@@ -14,7 +14,7 @@ mod form;
 mod north;
 
 use form::{FORMS, Form};
-pub(crate) use form::{Forms, candidates};
+pub(crate) use form::{Forms, LETTERS, candidates};
 
 #[cfg(test)]
 mod tests;

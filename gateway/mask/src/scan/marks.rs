@@ -1,18 +1,22 @@
 //! Where in a row numbers and signs may begin: 64 bytes looked at together.
 
 use super::FRAMING;
+use crate::detector::national::LETTERS;
 
 /// The bytes that are looked at together.
 pub(super) const BLOCK: usize = 64;
-/// Letters that a number may have before its first digit: the longest form has six.
-const LETTERS: usize = 6;
+/// Letters that a number may have before its first digit where none of them is upper case: those of an
+/// account number.
+const SMALL_LETTERS: usize = 2;
 /// How far before a number's first digit its word begins at most, framing included.
 const REACH: usize = LETTERS + FRAMING + 1;
 const REACH_BITS: u64 = (1 << REACH) - 1;
+const SMALL_REACH: usize = SMALL_LETTERS + FRAMING + 1;
 
 const DIGIT: u8 = 1;
 const WORD: u8 = 2;
 const SIGN: u8 = 4;
+const UPPER: u8 = 8;
 
 /// What is known of the bytes before a block.
 pub(super) struct Marks {
@@ -20,12 +24,14 @@ pub(super) struct Marks {
     apart: u64,
     /// The last byte is a digit.
     digit: bool,
+    /// There is an upper-case letter in the block before.
+    upper: bool,
 }
 
 impl Marks {
     /// The beginning, before which no word stands.
     pub(super) fn new() -> Self {
-        Self { apart: REACH_BITS, digit: false }
+        Self { apart: REACH_BITS, digit: false, upper: false }
     }
 
     /// Bit n: a sign stands at the block's n-th byte, or digits begin there that may be a number's
@@ -35,6 +41,8 @@ impl Marks {
         let classes = classes(block);
         let (eights, _) = classes.as_chunks::<8>();
         let any = classes.iter().fold(0, |any, class| any | class);
+        let upper = any & UPPER != 0 || self.upper;
+        self.upper = any & UPPER != 0;
         if any & (DIGIT | SIGN) == 0 {
             let last = &eights[eights.len() - REACH.div_ceil(8)..];
             self.apart = !bits(last, WORD) >> (8 * last.len() - REACH) & REACH_BITS;
@@ -51,16 +59,19 @@ impl Marks {
         let digits = bits(eights, DIGIT);
         let begin = digits & !(digits << 1 | u64::from(self.digit));
         self.digit = digits >> (BLOCK - 1) != 0;
-        begin & within_reach(wide) | signs
+        begin & within_reach(wide, upper) | signs
     }
 }
 
-/// Bit n: any of the bits from n to n + `REACH` - 1 is set.
-fn within_reach(wide: u128) -> u64 {
+/// Bit n: any of the bits from n to n + `REACH` - 1 is set, or of the last `SMALL_REACH` of them.
+fn within_reach(wide: u128, upper: bool) -> u64 {
     let two = wide | wide >> 1;
     let four = two | two >> 2;
-    let eight = four | four >> 4;
-    (eight | eight >> (REACH - 8)) as u64
+    let six = four | two >> 4;
+    match upper {
+        true => (six | four >> (REACH - 4)) as u64,
+        false => (six >> (REACH - SMALL_REACH)) as u64,
+    }
 }
 
 /// Comparisons that the compiler makes for many bytes at once.
@@ -72,7 +83,9 @@ fn classes(block: &[u8; BLOCK]) -> [u8; BLOCK] {
         let digit = byte.wrapping_sub(b'0') < 10;
         let other = ((byte | 0x20).wrapping_sub(b'a') < 26) | (*byte == b'_');
         let sign = (*byte == b'@') | (*byte == b'+') | (*byte == b'\\');
-        *class = flag(digit, DIGIT | WORD) | flag(other, WORD) | flag(sign, SIGN);
+        let upper = byte.wrapping_sub(b'A') < 26;
+        *class =
+            flag(digit, DIGIT | WORD) | flag(other, WORD) | flag(sign, SIGN) | flag(upper, UPPER);
     }
     classes
 }
@@ -99,7 +112,10 @@ mod tests {
         let is = |at: usize, bit: u8| all[at] & bit != 0;
         let is_met = |at: usize| {
             let begins = is(at, DIGIT) && (at == 0 || !is(at - 1, DIGIT));
-            let near = at < REACH || (at - REACH..at).any(|before| !is(before, WORD));
+            let since = (at / BLOCK).saturating_sub(1) * BLOCK;
+            let upper = (since..(at / BLOCK + 1) * BLOCK).any(|near| is(near, UPPER));
+            let reach = if upper { REACH } else { SMALL_REACH };
+            let near = at < reach || (at - reach..at).any(|before| !is(before, WORD));
             is(at, SIGN) || (begins && near)
         };
         (0..bytes.len()).filter(|at| is_met(*at)).collect()

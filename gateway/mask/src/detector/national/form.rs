@@ -44,6 +44,7 @@ pub(super) const FORMS: [Form; COUNT] = {
             }
             let end = begin + nines(picture, begin);
             assert!(picture.len() <= LONGEST && end - begin + FRAMING < GROUPS - 1);
+            assert!(begin <= LETTERS);
             forms[at] = Form { picture, row, group: (begin, end) };
             form += 1;
             at += 1;
@@ -53,6 +54,8 @@ pub(super) const FORMS: [Form; COUNT] = {
     forms
 };
 
+/// Letters that a form has before its first digit, at the most.
+pub(crate) const LETTERS: usize = 6;
 /// Bytes of the longest form.
 const LONGEST: usize = 24;
 /// Bytes that the length before a value may add to its first group where rows are looked at raw: no
