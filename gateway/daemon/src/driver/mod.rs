@@ -16,36 +16,37 @@ use crate::flow::metered::Metered;
 use crate::flow::services::{connect_operation, now_ms, now_us, random};
 use crate::flow::{Closing, Flow, Opening, dns, may_connect};
 
-/// Serves a flow to a configured target.
+/// Serves a flow to a configured target. Each driver has memory of its own: a flow takes that of the one
+/// that it needs.
 pub async fn serve(flow: &Flow, config: &TargetConfig, client: Metered) -> Closing {
     match config.protocol {
         Protocol::Postgres => postgres::serve(flow, config, client).await,
         Protocol::Tls | Protocol::Tcp => match first_bytes(&client).await {
             Detected::Postgres => {
                 let why = format!("target {} is not configured as postgres", config.name);
-                postgres::refuse_start(flow, client, &unreadable(why)).await
+                Box::pin(postgres::refuse_start(flow, client, &unreadable(why))).await
             }
             Detected::NeedMore
             | Detected::Tls
             | Detected::Http
             | Detected::Ssh
-            | Detected::Unknown => connect(flow, Some(config), client).await,
+            | Detected::Unknown => Box::pin(connect(flow, Some(config), client)).await,
         },
-        Protocol::Dns => dns::serve_tcp(flow, client).await,
+        Protocol::Dns => Box::pin(dns::serve_tcp(flow, client)).await,
     }
 }
 
 /// Serves a flow to a place that no `[[target]]` names.
 pub async fn serve_unknown(flow: &Flow, client: Metered) -> Closing {
     if flow.original.port() == 53 {
-        return dns::serve_tcp(flow, client).await;
+        return Box::pin(dns::serve_tcp(flow, client)).await;
     }
     // A database protocol never passes unread, whatever policy says of unknown hosts.
     if first_bytes(&client).await == Detected::Postgres {
         let why = format!("no [[target]] answers for {}", flow.original);
-        return postgres::refuse_start(flow, client, &unreadable(why)).await;
+        return Box::pin(postgres::refuse_start(flow, client, &unreadable(why))).await;
     }
-    connect(flow, None, client).await
+    Box::pin(connect(flow, None, client)).await
 }
 
 fn unreadable(message: String) -> Refusal {

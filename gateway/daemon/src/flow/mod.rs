@@ -12,6 +12,7 @@ pub mod services;
 pub mod tally;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -139,11 +140,10 @@ pub async fn serve(flow: Flow, client: Metered) {
     let session = flow.session.clone();
     session.flows.fetch_add(1, Ordering::Relaxed);
     let mut ended = flow.session.ended.subscribe();
-    let served = async {
-        match flow.configured.clone() {
-            Some(config) => driver::serve(&flow, &config, client).await,
-            None => driver::serve_unknown(&flow, client).await,
-        }
+    // By themselves, since what is awaited beside others is moved, and then takes its size twice.
+    let served: Pin<Box<dyn Future<Output = Closing> + '_>> = match &flow.configured {
+        Some(config) => Box::pin(driver::serve(&flow, config, client)),
+        None => Box::pin(driver::serve_unknown(&flow, client)),
     };
     let closing = tokio::select! {
         closing = served => closing,

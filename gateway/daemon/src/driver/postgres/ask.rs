@@ -150,7 +150,8 @@ impl Lane {
             Verdict::Deny(refusal) => Some((refusal.clone(), "42501")),
             Verdict::Hold(_) if phase == Phase::Prepare => None,
             Verdict::Hold(terms) => {
-                let outcome = hold::hold(self, id, &judged, &parameters, terms, client).await;
+                let held_up = hold::hold(self, id, &judged, &parameters, terms, client);
+                let outcome = Box::pin(held_up).await;
                 match outcome {
                     Ok(approved) => {
                         held = approved;

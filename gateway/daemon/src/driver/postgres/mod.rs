@@ -26,6 +26,7 @@ pub mod startup;
 pub mod version;
 pub mod way;
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use weir_model::{Entry, Refusal, Verdict};
@@ -49,7 +50,7 @@ use startup::{Begun, Start};
 
 /// Serves a PostgreSQL client.
 pub async fn serve(flow: &Flow, config: &TargetConfig, client: Metered) -> Closing {
-    match startup::begin(flow, Some(config), client).await {
+    match Box::pin(startup::begin(flow, Some(config), client)).await {
         Ok(Begun::Cancel { client, pid, key }) => {
             let sent = flow.services.cancels.cancel(flow.session.id, pid, &key).await;
             drop(client);
@@ -104,10 +105,36 @@ async fn send_error(stream: &mut Stream, fields: &ErrorFields) {
 async fn converse(
     flow: &Flow,
     config: &TargetConfig,
-    mut client: Stream,
+    client: Stream,
     buffer: Buffer,
     start: Start,
 ) -> Closing {
+    // What a log-in takes is given back before the conversation, which may last for days.
+    let admitted = Box::pin(admit(flow, config, client, buffer, start)).await;
+    let (mut knocking, credential, stream) = match admitted {
+        Ok(admitted) => admitted,
+        Err(closing) => return closing,
+    };
+    let reached = Box::pin(reach(flow, config, credential.as_ref(), &mut knocking)).await;
+    drop(credential);
+    let closing = match reached {
+        Ok(upstream) => Box::pin(run(flow, config, knocking, upstream)).await,
+        Err(closing) => closing,
+    };
+    if let Some(stream) = stream {
+        stream.leave(flow).await;
+    }
+    closing
+}
+
+/// Whether a client may connect, and what its target asks of both.
+async fn admit(
+    flow: &Flow,
+    config: &TargetConfig,
+    mut client: Stream,
+    buffer: Buffer,
+    start: Start,
+) -> Result<(Knocking, Option<Credential>, Option<replication::Admitted>), Closing> {
     let loaded = login::credential(flow, config)
         .and_then(|credential| Ok((credential, Challenge::of(flow, config)?)));
     let (credential, challenge) = match loaded {
@@ -115,57 +142,52 @@ async fn converse(
         Err(error) => {
             let refusal = unavailable("weir.credential", error.to_string());
             fatal(&mut client, &refusal, "").await;
-            return Closing::because(refusal.message);
+            return Err(Closing::because(refusal.message));
         }
     };
     let upstream_user = credential.as_ref().map(|credential| credential.user.clone());
     let opening = start.opening(stream_is_tls(&client), upstream_user);
     if let Err(error) = flow.open(opening).await {
         fatal(&mut client, &unrecorded(&error), "").await;
-        return Closing::because(format!("refused: {error}"));
+        return Err(Closing::because(format!("refused: {error}")));
     }
     let decision = may_connect(flow);
     if decision.verdict != Verdict::Allow {
-        return refuse_connection(flow, client, decision).await;
+        return Err(refuse_connection(flow, client, decision).await);
     }
     if let Some(refusal) = start.refusal() {
         fatal(&mut client, &refusal, flow.live.policy.hash()).await;
-        return Closing::because(format!("refused: {}", refusal.message));
+        return Err(Closing::because(format!("refused: {}", refusal.message)));
     }
     let admitted = match replication::admit(flow, &start).await {
         Ok(admitted) => admitted,
         Err((refusal, hash)) => {
             fatal(&mut client, &refusal, &hash).await;
-            return Closing::because(format!("refused: {}", refusal.message));
+            return Err(Closing::because(format!("refused: {}", refusal.message)));
         }
     };
-    let knocking = Knocking { client, buffer, start, challenge };
-    let closing = reach(flow, config, credential.as_ref(), knocking).await;
-    if let Some(admitted) = admitted {
-        admitted.leave(flow).await;
-    }
-    closing
+    Ok((Knocking { client, buffer, start, challenge }, credential, admitted))
 }
 
-/// Logs in at the target, and serves the client there.
+/// Logs in at the target.
 async fn reach(
     flow: &Flow,
     config: &TargetConfig,
     credential: Option<&Credential>,
-    mut knocking: Knocking,
-) -> Closing {
+    knocking: &mut Knocking,
+) -> Result<login::Upstream, Closing> {
     let start = &knocking.start;
     let stamp = start.stamp(flow);
     let parameters = start.upstream_parameters(config, credential, &stamp);
     let minor = version::asked(start.minor);
     let upstream = login::log_in(config, credential, flow.original, minor, &parameters).await;
-    let upstream = match upstream {
-        Ok(upstream) => upstream,
+    match upstream {
+        Ok(upstream) => Ok(upstream),
         Err(LoginError::Target(message)) => {
             if let Err(error) = knocking.client.write(&message).await {
                 tracing::debug!(%error, "telling a client why");
             }
-            return Closing::because("the target refused the log-in");
+            Err(Closing::because("the target refused the log-in"))
         }
         Err(error) => {
             let fields = ErrorFields {
@@ -176,10 +198,9 @@ async fn reach(
                 hint: Some("the target can't be reached; try again later".to_owned()),
             };
             send_error(&mut knocking.client, &fields).await;
-            return Closing::because(format!("log-in: {error}"));
+            Err(Closing::because(format!("log-in: {error}")))
         }
-    };
-    run(flow, config, knocking, upstream).await
+    }
 }
 
 async fn refuse_connection(
@@ -221,7 +242,8 @@ async fn run(
 ) -> Closing {
     let target = upstream.cancel_target();
     let key = CancelKey::new(target.as_ref(), upstream.minor);
-    let (client, mut buffer, start) = match let_in(flow, knocking, &upstream, &key).await {
+    let inside = Box::pin(let_in(flow, knocking, &upstream, &key)).await;
+    let (client, mut buffer, start) = match inside {
         Ok(inside) => inside,
         Err(why) => return Closing::because(why),
     };
@@ -232,20 +254,24 @@ async fn run(
     catalogue::refresh(&lane).await;
     let (client_read, client_write) = client.share();
     let (target_read, target_write) = upstream.stream.share();
-    let requests = request::pump(&lane, client_read.clone(), buffer, target_write.clone());
-    let answers = answer::pump(&lane, target_read, upstream.buffer, client_write.clone());
-    let reason = tokio::select! {
-        reason = requests => reason,
-        reason = answers => reason,
-        reason = lane.ended() => {
-            let refusal = unavailable("weir.session-ended", reason.clone());
-            let mut fields = refuse::refusal(&refusal, "");
-            fields.severity = Severity::Fatal;
-            fields.code = "57P01";
-            parting::tell(&client_write, &fields).await;
-            reason
+    let (reason, has_ended) = {
+        // In their places, since what is handed to `select` takes its size twice.
+        let requests =
+            pin!(request::pump(&lane, client_read.clone(), buffer, target_write.clone()));
+        let answers = pin!(answer::pump(&lane, target_read, upstream.buffer, client_write.clone()));
+        tokio::select! {
+            reason = requests => (reason, false),
+            reason = answers => (reason, false),
+            reason = lane.ended() => (reason, true),
         }
     };
+    if has_ended {
+        let refusal = unavailable("weir.session-ended", reason.clone());
+        let mut fields = refuse::refusal(&refusal, "");
+        fields.severity = Severity::Fatal;
+        fields.code = "57P01";
+        parting::tell(&client_write, &fields).await;
+    }
     drop(cancel);
     lane.close(&target_write, &client_write).await;
     Closing::because(reason)
