@@ -21,7 +21,7 @@ use crate::flow::{Closing, Flow, Opening, dns, may_connect};
 pub async fn serve(flow: &Flow, config: &TargetConfig, client: Metered) -> Closing {
     match config.protocol {
         Protocol::Postgres => postgres::serve(flow, config, client).await,
-        Protocol::Tls | Protocol::Tcp => match first_bytes(&client).await {
+        Protocol::Tls | Protocol::Tcp => match Box::pin(first_bytes(&client)).await {
             Detected::Postgres => {
                 let why = format!("target {} is not configured as postgres", config.name);
                 Box::pin(postgres::refuse_start(flow, client, &unreadable(why))).await
@@ -42,7 +42,7 @@ pub async fn serve_unknown(flow: &Flow, client: Metered) -> Closing {
         return Box::pin(dns::serve_tcp(flow, client)).await;
     }
     // A database protocol never passes unread, whatever policy says of unknown hosts.
-    if first_bytes(&client).await == Detected::Postgres {
+    if Box::pin(first_bytes(&client)).await == Detected::Postgres {
         let why = format!("no [[target]] answers for {}", flow.original);
         return Box::pin(postgres::refuse_start(flow, client, &unreadable(why))).await;
     }

@@ -58,7 +58,7 @@ pub async fn pump(lane: &Lane, target: Side, buffer: Buffer, client: Side) -> St
         End::Record(error) => ("53100", super::unrecorded(&error).message),
         End::Mask(why) => ("42501", format!("an answer could not be masked: {why}")),
     };
-    parting::complain(&answers.client, code, why.clone()).await;
+    Box::pin(parting::complain(&answers.client, code, why.clone())).await;
     why
 }
 

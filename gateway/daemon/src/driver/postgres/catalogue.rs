@@ -282,7 +282,9 @@ async fn whole(
             known => return known.clone(),
         }
     }
-    let catalogue = read::catalogue(lane, live, classifies(lane, live)).await.map(Arc::new);
+    // Seldom, so its room is not one that each connection keeps.
+    let reading = Box::pin(read::catalogue(lane, live, classifies(lane, live)));
+    let catalogue = reading.await.map(Arc::new);
     let read = Instant::now();
     *kept = Some(Kept { catalogue: catalogue.clone(), version, read });
     catalogue

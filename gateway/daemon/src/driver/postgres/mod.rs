@@ -52,7 +52,8 @@ use startup::{Begun, Start};
 pub async fn serve(flow: &Flow, config: &TargetConfig, client: Metered) -> Closing {
     match Box::pin(startup::begin(flow, Some(config), client)).await {
         Ok(Begun::Cancel { client, pid, key }) => {
-            let sent = flow.services.cancels.cancel(flow.session.id, pid, &key).await;
+            let cancelling = flow.services.cancels.cancel(flow.session.id, pid, &key);
+            let sent = Box::pin(cancelling).await;
             drop(client);
             Closing::because(if sent { "cancel request" } else { "cancel request for nobody" })
         }
@@ -270,10 +271,10 @@ async fn run(
         let mut fields = refuse::refusal(&refusal, "");
         fields.severity = Severity::Fatal;
         fields.code = "57P01";
-        parting::tell(&client_write, &fields).await;
+        Box::pin(parting::tell(&client_write, &fields)).await;
     }
     drop(cancel);
-    lane.close(&target_write, &client_write).await;
+    Box::pin(lane.close(&target_write, &client_write)).await;
     Closing::because(reason)
 }
 

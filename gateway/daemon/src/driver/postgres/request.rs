@@ -66,7 +66,7 @@ pub async fn pump(lane: &Lane, client: Side, buffer: Buffer, target: Side) -> St
             ("53100", message.clone(), message)
         }
     };
-    parting::complain(&requests.client, code, told).await;
+    Box::pin(parting::complain(&requests.client, code, told)).await;
     why
 }
 
