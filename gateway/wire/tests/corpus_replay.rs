@@ -27,6 +27,11 @@ fn the_corpus_of_changed_conversations_holds() {
 }
 
 #[test]
+fn the_corpus_of_talk_at_any_time_holds() {
+    replay("postgres_talk", fuzz::talk);
+}
+
+#[test]
 fn the_corpus_of_client_hellos_holds() {
     replay("client_hello", fuzz::client_hello);
 }
@@ -34,7 +39,8 @@ fn the_corpus_of_client_hellos_holds() {
 /// Coverage-guided fuzzing wants another toolchain; small changes of the corpus are tried always.
 #[test]
 fn the_corpus_with_a_few_bytes_changed_holds() {
-    let bodies: [(&str, Body); 3] = [
+    let bodies: [(&str, Body); 4] = [
+        ("postgres_talk", fuzz::talk),
         ("postgres_frontend", fuzz::postgres_frontend),
         ("postgres_backend", fuzz::postgres_backend),
         ("client_hello", fuzz::client_hello),
@@ -60,6 +66,16 @@ proptest! {
     #[test]
     fn any_changes_of_a_conversation_hold(changes in vec(any::<u8>(), 0..120)) {
         fuzz::conversation(&changes);
+    }
+
+    #[test]
+    fn any_talk_holds(
+        steps in vec(prop_oneof![0..15_u8, 128..148_u8], 0..60),
+        names in vec(any::<u8>(), 60),
+    ) {
+        let pairs = steps.iter().zip(&names).flat_map(|(who, what)| [*who, *what]);
+        let bytes: Vec<u8> = std::iter::once(names[0]).chain(pairs).collect();
+        fuzz::talk(&bytes);
     }
 
     #[test]

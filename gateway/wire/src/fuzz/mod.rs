@@ -4,12 +4,14 @@
 //! one encoding, which is the bytes it was read from; no beginning of a message parses.
 
 mod conversation;
+mod talk;
 
 use crate::postgres::{Authentication, Backend, Side, Startup, backend, build, frame, frontend};
 use crate::postgres::{Frontend, RowWriter, refuse, sasl, startup};
 use crate::{detect, tls};
 
 pub use conversation::conversation;
+pub use talk::talk;
 
 /// A stream of the client: packets without a type byte as long as there are some, then messages.
 pub fn postgres_frontend(data: &[u8]) {
