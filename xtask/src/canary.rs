@@ -29,9 +29,11 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     ensure!(shell::is_root(), "the gateway attaches eBPF programs: run as root");
     setup::install(&[Part::Build, Part::Postgres, Part::Python])?;
-    shell::run(shell::cargo().args(["build", "--locked", "--package", "weir"]))?;
+    // Optimised, since most of the time goes into looking for values in what arrives.
+    shell::run(shell::cargo().args(["build", "--locked", "--release", "--package", "weir"]))?;
     let mut canary = shell::cargo();
-    canary.args(["run", "--locked", "--quiet", "--package", "weir-tests", "--bin", "weir-canary"]);
+    canary.args(["run", "--locked", "--quiet", "--release", "--package", "weir-tests"]);
+    canary.args(["--bin", "weir-canary"]);
     canary.args(["--", "run", "--queries", &args.queries.to_string()]);
     canary.args(["--first", &args.first.to_string(), "--server", &args.server.to_string()]);
     if let Some(seed) = args.seed {
@@ -40,6 +42,6 @@ pub fn run(args: &Args) -> Result<()> {
     if args.json {
         canary.arg("--json");
     }
-    canary.env("WEIR_BIN", shell::build_dir().join("debug/weir")).env("WEIR_VENV", shell::venv());
+    canary.env("WEIR_BIN", shell::build_dir().join("release/weir")).env("WEIR_VENV", shell::venv());
     shell::run(&mut canary)
 }

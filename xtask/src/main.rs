@@ -7,6 +7,7 @@ mod conformance;
 mod demo;
 mod differential;
 mod ebpf;
+mod fuzz;
 mod pgtree;
 mod setup;
 mod shell;
@@ -56,6 +57,8 @@ enum Task {
     /// Run statements at random and PostgreSQL's own, and compare what the server did with what the
     /// classifier said.
     Differential(differential::Args),
+    /// Fuzz what reads bytes of agents and targets, guided by coverage.
+    Fuzz(fuzz::Args),
     /// Run the eBPF suites on other kernels, in machines that QEMU emulates.
     Vm(vm::Args),
 }
@@ -72,6 +75,7 @@ fn main() -> anyhow::Result<()> {
         Task::Canary(args) => canary::run(&args),
         Task::Conformance(args) => conformance::run(&args),
         Task::Differential(args) => differential::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Vm(args) => vm::run(&args),
     }
 }

@@ -61,10 +61,10 @@ pub fn talk(data: &[u8]) {
         if goes_on.is_err() {
             break;
         }
-        let open = ends.talk.open_exchanges();
-        assert!(open.len() <= limits::PIPELINE);
-        assert!(open.iter().all(|exchange| !ends.over.contains(&exchange.number)));
     }
+    let open = ends.talk.open_exchanges();
+    assert!(open.len() <= limits::PIPELINE);
+    assert!(open.iter().all(|exchange| !ends.over.contains(&exchange.number)));
 }
 
 impl Ends {
