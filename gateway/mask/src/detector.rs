@@ -111,5 +111,9 @@ pub(crate) fn in_uuid(bytes: &[u8], start: usize, end: usize) -> bool {
     let back = bytes[..start].iter().rev().take(36).take_while(|b| part(b)).count();
     let ahead = bytes[end..].iter().take(36).take_while(|b| part(b)).count();
     let token = &bytes[start - back..end + ahead];
-    token.len() == 36 && [8, 13, 18, 23].iter().all(|dash| token[*dash] == b'-')
+    let is_right = |(at, byte): (usize, &u8)| match at {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    token.len() == 36 && token.iter().enumerate().all(is_right)
 }

@@ -77,7 +77,8 @@ impl PartialEq for ByToken {
 
 impl Eq for ByToken {}
 
-/// A hash without a key. Tokens are made with one that nobody knows, so nobody makes them collide.
+/// A hash without a key: what is kept was made with one that nobody knows, so that to find many that collide
+/// takes far more values than a session's memory has.
 #[derive(Default)]
 struct Plain(u64);
 

@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use tokio::io::ReadBuf;
 use weir_model::limits;
+use zeroize::Zeroize;
 
 use crate::flow::memory::Share;
 
@@ -83,6 +84,13 @@ impl Buffer {
                 }
             }
         }
+    }
+
+    /// Wipes what was read and taken: it may have been a password, and the memory is another's next.
+    pub fn wipe(&mut self) {
+        let (read, rest) = self.data.split_at_mut(self.start);
+        read.zeroize();
+        rest.get_mut(self.end - self.start..).unwrap_or_default().zeroize();
     }
 
     /// Room at the end for a read, more where a message is known to want `wanted` bytes. It never more

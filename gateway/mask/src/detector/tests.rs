@@ -181,6 +181,21 @@ fn cuts_out_exactly_what_it_found() {
     assert_eq!(iban[0], ("iban", "DE89 3704 0044 0532 0130 00".to_owned()));
 }
 
+/// Dashes where a UUID has them make none of what is no hex digit, or has more of them.
+#[test]
+fn finds_numbers_with_the_dashes_of_a_uuid() {
+    for (text, number) in [
+        ("20240115-DE89-3704-0044-0532-0130-00", "DE89-3704-0044-0532-0130-00"),
+        ("20240115-GB29-NWBK-6016-1331-9268-19", "GB29-NWBK-6016-1331-9268-19"),
+        ("paid 00012345-IE29-AIBK-9311-5212-3456-78 today", "IE29-AIBK-9311-5212-3456-78"),
+        ("001-GB29-NWBK-6016-1331-9268-19-0001", "GB29-NWBK-6016-1331-9268-19"),
+    ] {
+        assert!(found(text).contains(&("iban", number.to_owned())), "{text}");
+    }
+    let card = found("001-4111-1111-1111-1111-123456789012");
+    assert!(card.iter().any(|(name, _)| *name == "card"), "{card:?}");
+}
+
 /// The examples of the IBAN registry for the countries whose numbers are told by their digits.
 #[test]
 fn finds_the_registry_s_own_account_numbers() {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use weir_model::limits;
 
 use crate::WireError;
+use crate::postgres::backend::Backend;
 use crate::postgres::conversation::{ClientStep, Conversation, Portal, TargetStep};
 use crate::postgres::{ErrorFields, Kind, Severity, Transaction, backend, build, frontend};
 
@@ -122,7 +123,14 @@ impl Ends {
 
     fn target(&mut self, what: u8) -> Result<(), WireError> {
         let message = answer(what)?;
-        match self.talk.target(&backend::parse(&message)?)? {
+        let parsed = backend::parse(&message)?;
+        let step = self.talk.target(&parsed)?;
+        if matches!(parsed, Backend::DataRow(_) | Backend::CopyData(_)) {
+            // The gateway does not ask of each in a run of them.
+            let again = self.talk.target(&parsed)?;
+            assert!(is_of(&step).is_some() && is_of(&step) == is_of(&again));
+        }
+        match step {
             TargetStep::Aside | TargetStep::Swallow | TargetStep::Ready(None) => {}
             TargetStep::Shape { of, exchange, .. } => {
                 of.iter().for_each(|of| of.keep(()));
@@ -163,6 +171,15 @@ impl Ends {
         if exchange.by == Opened::Once {
             assert!(self.over.insert(exchange.number), "something ended twice");
         }
+    }
+}
+
+/// The exchange whose answer a row or a piece of COPY data is part of.
+fn is_of(step: &TargetStep<u32, Exchange, ()>) -> Option<u32> {
+    match step {
+        TargetStep::Row(exchange) | TargetStep::Part(exchange) => Some(exchange.number),
+        TargetStep::PortalRow(portal) => Some(portal.exchange.number),
+        _ => None,
     }
 }
 

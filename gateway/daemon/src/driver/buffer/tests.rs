@@ -55,6 +55,20 @@ fn one_that_waits_keeps_what_is_unread_and_no_more() {
 }
 
 #[test]
+fn what_was_taken_is_wiped_and_the_rest_stays() {
+    let mut buffer = Buffer::default();
+    put(&mut buffer, b"password");
+    put(&mut buffer, b"query");
+    buffer.consume(8);
+    buffer.wipe();
+    assert_eq!(buffer.unread(), b"query");
+    buffer.consume(5);
+    buffer.wipe();
+    assert!(buffer.data.iter().all(|byte| *byte == 0));
+    Buffer::default().wipe();
+}
+
+#[test]
 fn a_thread_lends_the_same_memory_again() {
     let lent = || {
         let mut buffer = Buffer::default();

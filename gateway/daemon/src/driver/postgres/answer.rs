@@ -318,6 +318,8 @@ impl Answers<'_> {
         let bytes = if aside.len() == out.bytes.len() { &out.bytes } else { &aside };
         let sent = self.client.write(bytes).await;
         out.bytes.clear();
+        // A large row does not keep its memory.
+        out.bytes.shrink_to(2 * limits::ANSWER_PART_BYTES);
         out.parts.clear();
         self.out = Out { bytes: out.bytes, parts: out.parts, ends: Vec::new() };
         sent.map_err(|error| End::Client(error.to_string()))

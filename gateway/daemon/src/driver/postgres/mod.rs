@@ -291,6 +291,7 @@ async fn let_in(
     told.map_err(|error| format!("greeting: {error}"))?;
     let certificate = start.certificate.as_deref();
     let asked = challenge::ask(&challenge, &mut client, &mut buffer, certificate, &mut out).await;
+    buffer.wipe();
     if let Err(refused) = asked {
         send_error(&mut client, &refused.fields(&start.user())).await;
         return Err(format!("client log-in: {refused}"));

@@ -88,7 +88,7 @@ impl Shape {
         let mut written = Ok(());
         for ((column, realm), value) in self.columns.iter().zip(&self.realms).zip(row.iter()) {
             let Some(value) = value else {
-                written = writer.push(None);
+                written = written.and(writer.push(None));
                 continue;
             };
             cell.clear();

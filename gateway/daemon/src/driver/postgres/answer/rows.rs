@@ -63,8 +63,12 @@ impl Answers<'_> {
             handled = handle(self, message);
             at += message.len();
         }
+        self.cell.clear();
+        self.cell.shrink_to(limits::READ_BYTES);
         // What came before a fault is still an answer.
-        self.part(exchange, start);
+        if self.out.bytes.len() > start {
+            self.part(exchange, start);
+        }
         handled.map(|()| at)
     }
 
