@@ -164,8 +164,11 @@ fn through(
     let mut rules = Rules::new();
     for line in BufReader::new(child.stdout.take().context("its output")?).lines() {
         match serde_json::from_str(&line?).context("what the agent says")? {
-            Said::Played { fate, rule, .. } => {
+            Said::Played { number, fate, rule } => {
                 fates.push(fate);
+                if fate == Fate::Lost {
+                    eprintln!("canary: query {number} lost its connection");
+                }
                 if let Some(rule) = rule {
                     *rules.entry(rule).or_default() += 1;
                 }
@@ -178,6 +181,8 @@ fn through(
         }
         if fates.len().is_multiple_of(100) && std::io::stderr().is_terminal() {
             eprint!("\rcanary: {} of {}, {} leaks ", fates.len(), args.queries, leaks.len());
+        } else if fates.len().is_multiple_of(10_000) {
+            eprintln!("canary: {} of {}, {} leaks", fates.len(), args.queries, leaks.len());
         }
     }
     let status = child.wait()?;
