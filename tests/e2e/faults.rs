@@ -4,6 +4,7 @@ use std::io::{BufRead as _, Write as _};
 use std::process::Command;
 use std::time::Duration;
 
+use super::lies::resident;
 use weir_tests::{Gateway, Setup};
 
 #[test]
@@ -32,6 +33,40 @@ fn hostile_bytes_end_their_own_connection_only() {
     assert!(!gateway.log().contains("panicked"), "{}", gateway.log());
     let rows = gateway.duckdb("select count(*) as n from flows");
     assert_eq!(rows[0]["n"], 12);
+}
+
+#[test]
+fn connections_do_not_keep_the_memory_of_a_large_answer() {
+    let gateway = Gateway::start(&Setup::default());
+    let script = "import psycopg, sys
+def ask(what):
+    c = psycopg.connect(host=sys.argv[1]); got = c.execute(what).fetchone()[0]; return c, got
+kept = [ask('select 7')]
+print('begun', flush=True); sys.stdin.readline()
+for _ in range(24):
+    c, got = ask(\"select repeat('a ', 4000000) || 'ann@example.com'\")
+    assert len(got) > 8000000 and 'ann@' not in got, len(got)
+    kept.append((c, None))
+print('answered', flush=True); sys.stdin.readline()";
+    let python = weir_tests::python::interpreter().display().to_string();
+    let mut command = gateway.agent().command(&python, &["-c", script, &gateway.host]);
+    let mut child = command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("weir run");
+    let mut lines = std::io::BufReader::new(child.stdout.take().expect("its output")).lines();
+    let mut line = || lines.next().expect("a line").expect("a line");
+    let mut to = child.stdin.take().expect("its input");
+    assert_eq!(line(), "begun");
+    let before = resident(&gateway);
+    to.write_all(b"\n").expect("a listening agent");
+    assert_eq!(line(), "answered");
+    // A hidden cell and the answer that it is in are 8 MB each and more. What is freed is partly kept by
+    // the allocator, but no more of it for more connections.
+    assert!(resident(&gateway) < before + 360, "{} MiB after {before}", resident(&gateway));
+    drop(to);
+    assert!(child.wait().expect("an agent").success());
 }
 
 #[test]
