@@ -1,39 +1,74 @@
 //! A valid conversation, changed as the input says: reaches further than bytes at random.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 use crate::WireError;
-use crate::fuzz::messages;
+use crate::fuzz::{messages, one, round_trips};
 use crate::postgres::rows::Field;
 use crate::postgres::{ErrorFields, Kind, Severity, Side, Transaction, build, refuse};
 
 /// How many changes one input makes.
 const CHANGES: usize = 64;
 
-/// Reads the input as changes of five bytes each: which message, what to do, where (two bytes), and
-/// a value; makes them on both directions of a conversation, and reads what comes out.
+static CLIENT: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| written(client(), Side::Client));
+static TARGET: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| written(target(), Side::Target));
+
+/// A message as it was written, or one that was changed.
+type Message = Cow<'static, [u8]>;
+
+/// Reads the input as changes of five bytes each: which message, what to do and in which direction, where
+/// (two bytes), and a value; makes them, and reads what comes out, one after the other and each alone.
 pub fn conversation(data: &[u8]) {
-    for (side, make) in
-        [(Side::Client, client as fn() -> Result<_, _>), (Side::Target, target as fn() -> _)]
-    {
-        let made = make();
-        assert!(made.is_ok(), "the conversation could not be written");
-        let mut list: Vec<Vec<u8>> = made.unwrap_or_default();
-        assert_eq!(messages(&list.concat(), side), list.len());
-        for change in data.as_chunks::<5>().0.iter().take(CHANGES) {
-            apply(*change, &mut list);
-        }
-        messages(&list.concat(), side);
-        for message in &list {
-            messages(message, side);
+    let mut directions = [whole(&CLIENT), whole(&TARGET)];
+    for change in data.as_chunks::<5>().0.iter().take(CHANGES) {
+        let [client, target] = &mut directions;
+        apply(*change, if change[1] < 128 { client } else { target });
+    }
+    let [client, target] = directions;
+    read(&client, &CLIENT, Side::Client);
+    read(&target, &TARGET, Side::Target);
+}
+
+/// Reads from the first change on: what is before it was read when it was written.
+fn read(list: &[Message], whole: &[Vec<u8>], side: Side) {
+    let same = list.iter().zip(whole).take_while(|(now, was)| *now == *was).count();
+    let changed = list.get(same..).unwrap_or_default().concat();
+    messages(&changed, side, |message, side| {
+        round_trips(message, side);
+    });
+    for message in list {
+        if let Cow::Owned(message) = message {
+            messages(message, side, one);
         }
     }
 }
 
-fn apply([which, what, high, low, value]: [u8; 5], list: &mut Vec<Vec<u8>>) {
+fn whole(list: &'static [Vec<u8>]) -> Vec<Message> {
+    list.iter().map(|message| Cow::Borrowed(message.as_slice())).collect()
+}
+
+fn written(made: Result<Vec<Vec<u8>>, WireError>, side: Side) -> Vec<Vec<u8>> {
+    assert!(made.is_ok(), "the conversation could not be written");
+    let list = made.unwrap_or_default();
+    assert_eq!(messages(&list.concat(), side, one), list.len());
+    list
+}
+
+fn apply([which, what, high, low, value]: [u8; 5], list: &mut Vec<Message>) {
     let which = usize::from(which) % list.len().max(1);
-    let Some(message) = list.get_mut(which) else {
+    let Some(kept) = list.get_mut(which) else {
         return;
     };
-    let at = usize::from(u16::from_be_bytes([high, low])) % message.len().max(1);
+    let at = usize::from(u16::from_be_bytes([high, low])) % kept.len().max(1);
+    if what % 8 == 7 {
+        let copy = kept.clone();
+        if list.len() < 2 * CHANGES {
+            list.insert(usize::from(value) % (list.len() + 1), copy);
+        }
+        return;
+    }
+    let message = kept.to_mut();
     match what % 8 {
         0 => set(message, at, value),
         1 => message.insert(at, value),
@@ -48,15 +83,9 @@ fn apply([which, what, high, low, value]: [u8; 5], list: &mut Vec<Vec<u8>>) {
             remove(message, at.max(5));
             mend(message);
         }
-        6 => {
+        _ => {
             message.truncate(at.max(5));
             mend(message);
-        }
-        _ => {
-            let copy = message.clone();
-            if list.len() < 2 * CHANGES {
-                list.insert(usize::from(value) % (list.len() + 1), copy);
-            }
         }
     }
 }

@@ -24,13 +24,13 @@ pub fn postgres_frontend(data: &[u8]) {
         start_up(packet);
         rest = after;
     }
-    messages(rest, Side::Client);
-    messages(data, Side::Client);
+    messages(rest, Side::Client, one);
+    messages(data, Side::Client, one);
 }
 
 /// A stream of the target.
 pub fn postgres_backend(data: &[u8]) {
-    messages(data, Side::Target);
+    messages(data, Side::Target, one);
 }
 
 /// The first bytes of a TLS client.
@@ -77,14 +77,14 @@ fn start_up(packet: &[u8]) {
 }
 
 /// Frames and reads messages up to the first error or the end; returns how many there were.
-pub(super) fn messages(data: &[u8], side: Side) -> usize {
+fn messages(data: &[u8], side: Side, each: impl Fn(&[u8], Side)) -> usize {
     let mut rest = data;
     let mut count = 0;
     while let Ok(Some(frame)) = frame::peek(rest, side) {
         let Some((message, after)) = rest.split_at_checked(frame.len) else {
             break;
         };
-        one(message, side);
+        each(message, side);
         rest = after;
         count += 1;
     }
@@ -92,6 +92,13 @@ pub(super) fn messages(data: &[u8], side: Side) -> usize {
 }
 
 fn one(message: &[u8], side: Side) {
+    if round_trips(message, side) {
+        truncations(message, side);
+    }
+}
+
+/// Writes what a message says again, if it can be read.
+fn round_trips(message: &[u8], side: Side) -> bool {
     let mut again = Vec::new();
     let (written, canonical) = match side {
         Side::Client => match frontend::parse(message) {
@@ -101,7 +108,7 @@ fn one(message: &[u8], side: Side) {
                 }
                 (build::frontend(&parsed, &mut again), true)
             }
-            Err(_) => return,
+            Err(_) => return false,
         },
         Side::Target => match backend::parse(message) {
             Ok(parsed) => {
@@ -109,12 +116,12 @@ fn one(message: &[u8], side: Side) {
                 let lossy = matches!(parsed, Backend::Authentication(Authentication::Other(_)));
                 (build::backend(&parsed, &mut again), !lossy)
             }
-            Err(_) => return,
+            Err(_) => return false,
         },
     };
     assert_eq!(written, Ok(()));
     assert!(!canonical || again == message, "a message has two encodings");
-    truncations(message, side);
+    true
 }
 
 /// What is cut out of a client's proof is what was there.
