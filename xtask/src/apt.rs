@@ -70,6 +70,8 @@ impl Apt {
         };
         let lines = releases.iter().map(line).collect::<Result<String>>()?;
         fs::write(folder.join("sources.list"), lines)?;
+        // As on a machine that has nothing, so that what a package needs is fetched with it.
+        fs::write(folder.join("status"), "")?;
         let apt = Self { folder: folder.to_owned() };
         shell::quietly(&mut apt.command("apt-get", &["update"]))
             .context("asking Debian for its lists: is there a way to its mirror?")?;
@@ -83,6 +85,7 @@ impl Apt {
             format!("Dir::Etc::sourcelist={}", at("sources.list")),
             "Dir::Etc::sourceparts=-".to_owned(),
             format!("Dir::State::Lists={}", at("lists")),
+            format!("Dir::State::status={}", at("status")),
             format!("Dir::Cache={}", at("cache")),
             // `_apt` can't write into a folder of root's.
             "APT::Sandbox::User=root".to_owned(),
@@ -108,12 +111,27 @@ impl Apt {
 
     /// Fetches packages and unpacks them into a folder.
     pub(crate) fn unpack(&self, packages: &[&str], into: &Path) -> Result<()> {
-        let archive = self.folder.join("cache/archives");
-        eprintln!("fetching {}", packages.join(" "));
         let mut download = self.command("apt-get", &["download"]);
-        shell::quietly(download.args(packages).current_dir(&archive))?;
+        self.fetch(download.args(packages).current_dir(self.archives()), packages, into)
+    }
+
+    /// The same with all that they need: a system to change the root to. Nothing of it is run.
+    pub(crate) fn unpack_whole(&self, packages: &[&str], into: &Path) -> Result<()> {
+        let words = ["install", "-y", "--download-only", "--no-install-recommends"];
+        let mut download = self.command("apt-get", &words);
+        // The links of a root whose programs and libraries are all below /usr.
+        self.fetch(download.arg("base-files").args(packages), packages, into)
+    }
+
+    fn archives(&self) -> PathBuf {
+        self.folder.join("cache/archives")
+    }
+
+    fn fetch(&self, download: &mut Command, packages: &[&str], into: &Path) -> Result<()> {
+        eprintln!("fetching {}", packages.join(" "));
+        shell::quietly(download)?;
         fs::create_dir_all(into)?;
-        for entry in fs::read_dir(&archive)? {
+        for entry in fs::read_dir(self.archives())? {
             let file = entry?.path();
             if file.extension().is_some_and(|extension| extension == "deb") {
                 shell::quietly(shell::program("dpkg-deb").arg("-x").arg(&file).arg(into))?;

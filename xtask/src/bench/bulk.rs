@@ -10,7 +10,15 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::{Bench, Extent, median, resident_kib};
 
-const PATHS: [&str; 4] = ["direct", "haproxy", "pgbouncer", "weir process"];
+const PATHS: [&str; 7] = [
+    "direct",
+    "haproxy",
+    "pgbouncer",
+    "pgbouncer, sid",
+    "odyssey, sid",
+    "pgagroal, sid",
+    "weir process",
+];
 /// About 110 bytes a row.
 const TABLES: &str = "create table bulk as select g as id, md5(g::text) as a, md5((g + 1)::text) as b, \
     repeat('x', 32) as c from generate_series(1, ROWS) g; create unlogged table sink (like bulk); \
@@ -40,7 +48,7 @@ pub fn measure(bench: &Bench, extent: Extent) -> Result<String> {
     let before = resident_kib(bench.gateway()?)?;
     let mut times: BTreeMap<(usize, &str), Vec<f64>> = BTreeMap::new();
     let mut most = before;
-    for round in 1..=extent.rounds.min(3) {
+    for round in 1..=extent.rounds {
         for (place, work) in works.iter().enumerate() {
             for path in PATHS {
                 eprint!("\rround {round}: {}, {path}                ", work.name);

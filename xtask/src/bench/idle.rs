@@ -44,9 +44,9 @@ pub fn measure(weir: &Path, extent: Extent) -> Result<String> {
     let mut stage = Stage::new(dir.join("idle"), weir.to_owned(), INSTANCE, HOST)?;
     stage.database("select 1")?;
     stage.issuer()?;
-    let mut pooler = proxies::pgbouncer(&dir, &stage, proxies::MANY)?;
+    let pooler = proxies::pgbouncer(&dir, &stage, proxies::MANY)?;
     let measured = with_pooler(&mut stage, count);
-    proxies::end(&mut pooler);
+    drop(pooler);
     let (before, after) = measured?;
     let each = after.saturating_sub(before) as f64 / f64::from(count);
     Ok(format!(

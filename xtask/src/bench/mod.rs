@@ -13,13 +13,15 @@ mod short;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
 use crate::setup::Part;
 use crate::stage::Stage;
 use crate::{setup, shell};
+
+use proxies::Proxy;
 
 /// Arguments of `bench`.
 #[derive(clap::Args)]
@@ -89,6 +91,7 @@ pub fn run(args: &Args) -> Result<()> {
         text.push_str(&idle::measure(&weir, extent)?);
     }
     let bench = Bench::new(&weir)?;
+    text.push_str(&format!("Compared with: {}.\n", bench.versions));
     if wanted(Topic::Bulk) {
         text.push_str(&bulk::measure(&bench, extent)?);
     }
@@ -105,15 +108,9 @@ struct Bench {
     disk: Stage,
     token: PathBuf,
     disk_token: PathBuf,
-    proxies: Vec<Child>,
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        for proxy in &mut self.proxies {
-            proxies::end(proxy);
-        }
-    }
+    proxies: Vec<Proxy>,
+    /// Which releases of the proxies are compared with.
+    versions: String,
 }
 
 impl Bench {
@@ -132,21 +129,17 @@ impl Bench {
         disk.issuer()?;
         disk.gateway("class = \"disk\"", "")?;
         let disk_token = disk.token("alice", &["agents"])?;
-        let proxies = vec![
-            proxies::haproxy(&dir, &process)?,
-            proxies::pgbouncer(&dir, &process, proxies::SESSIONS)?,
-        ];
+        let (proxies, versions) = proxies::all(&dir, &process)?;
         std::thread::sleep(std::time::Duration::from_secs(1));
-        Ok(Self { process, disk, token, disk_token, proxies })
+        Ok(Self { process, disk, token, disk_token, proxies, versions })
     }
 
     /// A client program that takes a path.
     fn client(&self, path: &str, program: &str, words: &[&str]) -> Command {
         let stage = &self.process;
-        let (host, port) = match path {
-            "direct" => (stage.address.as_str(), "5432"),
-            "haproxy" => ("127.0.0.1", proxies::HAPROXY),
-            "pgbouncer" => ("127.0.0.1", proxies::PGBOUNCER),
+        let (host, port) = match (path, proxies::port(path)) {
+            (_, Some(port)) => ("127.0.0.1", port),
+            ("direct", _) => (stage.address.as_str(), "5432"),
             _ => (HOST, "5432"),
         };
         let mut all = vec![program];
@@ -167,7 +160,7 @@ impl Bench {
     fn pin(&self, one: bool) -> Result<()> {
         let cpus = if one { "0" } else { "0-63" };
         let own = self.process.pids().into_iter().chain(self.disk.pids());
-        let all = own.chain(self.proxies.iter().map(Child::id)).collect::<Vec<u32>>();
+        let all = own.chain(self.proxies.iter().map(Proxy::pid)).collect::<Vec<u32>>();
         for pid in all.iter().flat_map(|pid| tree(*pid)) {
             let pid = pid.to_string();
             let mut set = shell::words("taskset", ["-a", "-p", "-c", cpus, &pid]);

@@ -9,8 +9,17 @@ use anyhow::{Context as _, Result, ensure};
 use super::{Bench, Extent};
 use crate::shell;
 
-pub const PATHS: [&str; 6] =
-    ["direct", "haproxy", "pgbouncer", "weir process", "weir disk", "weir process, TLS"];
+pub const PATHS: [&str; 9] = [
+    "direct",
+    "haproxy",
+    "pgbouncer",
+    "pgbouncer, sid",
+    "odyssey, sid",
+    "pgagroal, sid",
+    "weir process",
+    "weir disk",
+    "weir process, TLS",
+];
 
 /// One measurement of one path.
 #[derive(Clone, Copy, Default)]
