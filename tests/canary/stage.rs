@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, IsTerminal as _};
 use std::process::Stdio;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use weir_tests::postgres::{PASSWORD, Version};
 use weir_tests::{Gateway, Postgres, Setup, root};
 
@@ -28,7 +28,7 @@ pub struct Args {
     /// The number of the first, to play one again: `--first N --queries 1`.
     #[arg(long, default_value_t = 0)]
     pub first: u64,
-    /// PostgreSQL 15 or 18.
+    /// PostgreSQL 13 to 18.
     #[arg(long, default_value_t = 15)]
     pub server: u32,
     /// Report as JSON.
@@ -38,11 +38,7 @@ pub struct Args {
 
 /// Runs the task.
 pub fn run(args: &Args) -> Result<()> {
-    let version = match args.server {
-        15 => Version::V15,
-        18 => Version::V18,
-        other => bail!("there is no server {other} here: 15 and 18 are"),
-    };
+    let version = Version::of(args.server).context("13 to 18 are the servers that there are")?;
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
     eprintln!("canary: seed {seed}, PostgreSQL {}", args.server);
     let planted = Canaries::plant();

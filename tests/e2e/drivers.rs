@@ -5,7 +5,7 @@ use weir_tests::{Gateway, Setup};
 
 #[test]
 fn pgbench_runs_in_all_three_modes() {
-    for version in [Version::V15, Version::V18] {
+    for version in Version::ALL {
         let gateway = Gateway::start(&Setup { version, ..Setup::default() });
         let made = gateway.postgres.tool("pgbench").args(["-i", "-q", "-s", "1"]).output();
         assert!(made.is_ok_and(|output| output.status.success()));
@@ -13,13 +13,14 @@ fn pgbench_runs_in_all_three_modes() {
             "alter table pgbench_accounts owner to app; alter table pgbench_branches owner to app;\
              alter table pgbench_tellers owner to app; alter table pgbench_history owner to app",
         );
-        let program = gateway.postgres.bin().join("pgbench").display().to_string();
+        let (program, library) = gateway.postgres.client("pgbench");
+        let program = program.display().to_string();
         for mode in ["simple", "extended", "prepared"] {
             let arguments =
                 ["-h", &gateway.host, "-M", mode, "-n", "-c", "2", "-t", "50", "-b", "tpcb-like"];
             let agent = gateway.agent();
             let mut command = agent.command(&program, &arguments);
-            if let Some(library) = gateway.postgres.library() {
+            if let Some(library) = library {
                 command.env("LD_LIBRARY_PATH", library);
             }
             let output = command.output().expect("pgbench");
@@ -35,7 +36,10 @@ fn pgbench_runs_in_all_three_modes() {
 
 #[test]
 fn psql_describes_copies_and_pages() {
-    let gateway = Gateway::start(&Setup::default());
+    // Debian's psql does not know how 17 and later list databases.
+    let version = Some(Version::usual()).filter(|version| version.number() < 17);
+    let version = version.unwrap_or(Version::V15);
+    let gateway = Gateway::start(&Setup { version, ..Setup::default() });
     let said = gateway.agent().psql_script(
         "\\d orders\n\\dt\n\\d+ customers\n\\df\n\\l\n\\du\n\
          \\copy (select id from orders where id <= 3) to stdout\n\
@@ -72,7 +76,8 @@ fn psycopg_pipelines_copies_and_uses_server_side_cursors() {
          \x20 c.rollback()\n\
          \x20 print(c.info.server_version // 10000, c.info.encoding)",
     );
-    assert_eq!(said.ok().out, "1225\n125250\n2500\n2500\n42P01\n15 utf-8");
+    let version = Version::usual().number();
+    assert_eq!(said.ok().out, format!("1225\n125250\n2500\n2500\n42P01\n{version} utf-8"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use weir_tests::postgres::Version;
 use weir_tests::{Gateway, Setup};
 
 /// A gateway whose policy permits everything, approvals included.
-fn permissive(version: Version) -> Gateway {
+pub(crate) fn permissive(version: Version) -> Gateway {
     let policy = std::env::temp_dir().join(format!("weir-tests-permit-{}", std::process::id()));
     let text = "@id(\"test.all\")\npermit (principal, action, resource);\n";
     std::fs::write(&policy, text).expect("a policy");
@@ -15,7 +15,7 @@ fn permissive(version: Version) -> Gateway {
 
 #[test]
 fn notifications_arrive_and_are_masked() {
-    for version in [Version::V15, Version::V18] {
+    for version in Version::ALL {
         let gateway = Gateway::start(&Setup { version, ..Setup::default() });
         let said = gateway.agent().python(
             "import psycopg, sys\n\
@@ -39,7 +39,7 @@ fn notifications_arrive_and_are_masked() {
 
 #[test]
 fn large_objects_go_in_and_come_out() {
-    for version in [Version::V15, Version::V18] {
+    for version in Version::ALL {
         let gateway = permissive(version);
         let path = gateway.dir.join("large");
         let bytes: Vec<u8> = (0..100_000u32).map(|at| (at * 7 + at / 251) as u8).collect();
@@ -60,7 +60,7 @@ fn large_objects_go_in_and_come_out() {
 
 #[test]
 fn copy_is_binary_both_ways() {
-    for version in [Version::V15, Version::V18] {
+    for version in Version::ALL {
         let gateway = Gateway::start(&Setup { version, ..Setup::default() });
         let said = gateway.agent().python(
             "import psycopg, sys\n\
@@ -126,7 +126,7 @@ print(until('Z'))
 
 #[test]
 fn portals_stop_at_their_limit_and_go_on() {
-    for version in [Version::V15, Version::V18] {
+    for version in Version::ALL {
         let gateway = Gateway::start(&Setup { version, ..Setup::default() });
         let said = gateway.agent().python(PIECES).ok();
         let expected = "12T 12T\nDDDDDDDs\nDDDs\nDDDDDDDs\nDDDs\nDDC\n3EZ";

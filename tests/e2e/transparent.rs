@@ -5,7 +5,7 @@ use weir_tests::{Gateway, Setup};
 
 #[test]
 fn psql_needs_nothing_but_the_name() {
-    for version in [Version::V15, Version::V18] {
+    for version in Version::ALL {
         let gateway = Gateway::start(&Setup { version, ..Setup::default() });
         let said = gateway.agent().psql("select current_database()").ok();
         assert_eq!(said.out, gateway.postgres.database);

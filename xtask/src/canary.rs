@@ -17,7 +17,7 @@ pub struct Args {
     /// The number of the first one, to ask one again: `--seed S --first N --queries 1`.
     #[arg(long, default_value_t = 0)]
     first: u64,
-    /// PostgreSQL 15 or 18.
+    /// PostgreSQL 13 to 18.
     #[arg(long, default_value_t = 15)]
     server: u32,
     /// Report as JSON.

@@ -13,7 +13,7 @@ const DENY_VERSION: &str = "0.20.2";
 /// Arguments of `setup`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only these parts (default: all but proxies, profile, eBPF, deny, conformance and vm, which not every test needs).
+    /// Only these parts (default: all but JUnit, proxies, profile, eBPF, deny, conformance and vm, which not every test needs).
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
 }
@@ -29,10 +29,12 @@ pub enum Part {
     Network,
     /// DuckDB, PostgreSQL 18 and Python's drivers, in target/venv.
     Python,
-    /// An OpenID provider and node-postgres.
+    /// An OpenID provider, node-postgres, and PostgreSQL 13, 14, 16 and 17.
     Node,
     /// JDBC.
     Java,
+    /// What JDBC's own tests are built with.
+    Junit,
     /// What agents use, and tests run in the jail.
     Tools,
     /// The proxies that the benchmark compares with.
@@ -96,6 +98,13 @@ fn one(part: Part) -> Result<()> {
         Part::Python => python(),
         Part::Node => node(),
         Part::Java => java(),
+        Part::Junit => apt(&[
+            "junit4",
+            "junit5",
+            "libchecker-framework-java",
+            "libhamcrest-java",
+            "libscram-java",
+        ]),
         Part::Tools => apt(&["ca-certificates", "curl", "gdb", "git", "strace", "tmux"]),
         Part::Proxies => apt(&["pgbouncer", "haproxy", "util-linux"]),
         Part::Profile => apt(&["libdevel-nytprof-perl", "linux-perf", "util-linux"]),
@@ -189,9 +198,34 @@ pub fn environment(requirements: &Path, venv: &Path) -> Result<()> {
 }
 
 fn node() -> Result<()> {
-    for folder in ["tests/idp", "tests/drivers"] {
+    for folder in ["tests/idp", "tests/drivers", "tests/servers"] {
         let folder = shell::root().join(folder);
         modules(&folder, &folder)?;
+    }
+    // Packages of npm's have no links: those of servers list them, for a script that is not run.
+    let servers = shell::root().join("tests/servers/node_modules");
+    for entry in std::fs::read_dir(&servers)? {
+        links(&entry?.path())?;
+    }
+    Ok(())
+}
+
+fn links(package: &Path) -> Result<()> {
+    #[derive(serde::Deserialize)]
+    struct Link {
+        source: String,
+        target: String,
+    }
+    let Ok(listed) = std::fs::read_to_string(package.join("native/pg-symlinks.json")) else {
+        return Ok(());
+    };
+    for Link { source, target } in serde_json::from_str::<Vec<Link>>(&listed)? {
+        let name = Path::new(&source).file_name().context("a link to nothing")?;
+        let target = package.join(target);
+        if !target.exists() {
+            std::os::unix::fs::symlink(name, &target)
+                .with_context(|| format!("linking {}", target.display()))?;
+        }
     }
     Ok(())
 }
