@@ -106,6 +106,8 @@ pub const TRUST_BYTES: usize = 8 << 20;
 pub const TYPED_BYTES: usize = 4 << 10;
 /// Dialling a target.
 pub const DIAL_MS: u64 = 10_000;
+/// Dialling a target for its catalogue, for which statements wait.
+pub const CATALOGUE_DIAL_MS: u64 = 3_000;
 /// A cancel request on its way to a target, until that has acted.
 pub const CANCEL_MS: u64 = 10_000;
 /// A client's first bytes, where the target's protocol is not configured.

@@ -19,7 +19,7 @@ use crate::flow::services::Live;
 
 /// How long what was read is believed: others may change the schema past Weir.
 pub const FRESH: Duration = Duration::from_secs(60);
-/// How long it is not asked again after it could not be read.
+/// How long it is not asked again at least after it could not be read.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where a result's column comes from.
@@ -187,12 +187,20 @@ struct Kept {
     catalogue: Result<Arc<Catalogue>, String>,
     version: u64,
     read: Instant,
+    /// How long reading took.
+    took: Duration,
 }
 
 impl Kept {
+    /// A failure stands for as long as it took to fail, whatever changes meanwhile: what is in the way
+    /// may be a lock that goes with a transaction which waits for this, and each attempt leaves
+    /// a connection waiting at the target.
     fn is_fresh(&self, version: u64) -> bool {
-        let lasts = if self.catalogue.is_ok() { FRESH } else { PAUSE };
-        self.version == version && self.read.elapsed() < lasts
+        let age = self.read.elapsed();
+        match &self.catalogue {
+            Ok(_) => self.version == version && age < FRESH,
+            Err(_) => age < self.took.max(PAUSE),
+        }
     }
 }
 
@@ -283,10 +291,11 @@ async fn whole(
         }
     }
     // Seldom, so its room is not one that each connection keeps.
+    let begin = Instant::now();
     let reading = Box::pin(read::catalogue(lane, live, classifies(lane, live)));
     let catalogue = reading.await.map(Arc::new);
-    let read = Instant::now();
-    *kept = Some(Kept { catalogue: catalogue.clone(), version, read });
+    let (read, took) = (Instant::now(), begin.elapsed());
+    *kept = Some(Kept { catalogue: catalogue.clone(), version, read, took });
     catalogue
 }
 

@@ -10,7 +10,7 @@ use weir_wire::postgres::{Side, build, frame};
 use super::Catalogue;
 use super::assemble::assemble;
 use crate::driver::postgres::lane::Lane;
-use crate::driver::postgres::login::{self, Upstream};
+use crate::driver::postgres::login::{self, LoginError, Upstream};
 use crate::flow::services::Live;
 
 /// Relations and their columns; then what views depend on; then inheritance; then generated columns.
@@ -44,8 +44,10 @@ select d.refobjid, a.attnum, d.refobjsubid from pg_catalog.pg_attribute a
  or d.classid = d.refclassid and d.objid = a.attrelid and d.objsubid = a.attnum)
  where a.attgenerated <> ''";
 
-/// No query may hold the target up; what it returns is the first result.
-const LIMIT: &str = "set statement_timeout = '10s'; ";
+/// No query may hold the target up, nor wait long for a lock, which a transaction may have that itself
+/// waits for the catalogue. What it returns is the first result.
+const LIMIT: &str = "select pg_catalog.set_config('statement_timeout', '10s', false), \
+    pg_catalog.set_config('lock_timeout', '1s', false); ";
 
 /// Reads a target's catalogue.
 ///
@@ -64,8 +66,12 @@ pub async fn catalogue(lane: &Lane, live: &Live, classified: bool) -> Result<Cat
         (b"database".to_vec(), lane.database.as_bytes().to_vec()),
         (b"application_name".to_vec(), b"weir catalogue".to_vec()),
     ];
-    let mut upstream = login::log_in(config, credential.as_ref(), lane.original, 0, &parameters)
+    let log_in = login::log_in(config, credential.as_ref(), lane.original, 0, &parameters);
+    // Beginning a session reads the target's catalogue too, where no setting limits the wait yet.
+    let limit = Duration::from_millis(limits::CATALOGUE_DIAL_MS);
+    let mut upstream = tokio::time::timeout(limit, log_in)
         .await
+        .unwrap_or(Err(LoginError::Timeout))
         .map_err(|error| failed(&error))?;
     let behind = asked(&mut upstream, LIMIT, BEHIND_QUERY).await.map_err(|error| failed(&error))?;
     // The limit's own result is the first, and behind the last one begins none.
