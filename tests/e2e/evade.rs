@@ -39,7 +39,7 @@ class Talk:
 pub(crate) fn attack(gateway: &Gateway, script: &str) -> String {
     let interpreter = python::interpreter().display().to_string();
     let script = format!("{RAW}\nsaid = b''\n{script}\nprint(repr(said))\n");
-    gateway.agent().run(&interpreter, &["-c", &script, &gateway.host]).out
+    gateway.agent().run(&interpreter, &["-c", &script, &gateway.host]).ok().out
 }
 
 #[test]
@@ -65,6 +65,29 @@ for more in ({'standard_conforming_strings': 'off'}, {'client_encoding': 'SJIS'}
     let said = gateway.agent().psql("show standard_conforming_strings");
     gateway.postgres.direct("alter role app reset standard_conforming_strings");
     assert_eq!(said.ok().out, "on");
+}
+
+#[test]
+fn letters_of_another_encoding_are_not_taken_for_utf_8() {
+    let gateway = Gateway::start(&Setup::default());
+    for begin in [
+        "t = Talk(client_encoding='latin1')",
+        "t = Talk(); t.ask(Q('set client_encoding = latin1'))",
+    ] {
+        let ask = |sql: &str| attack(&gateway, &format!("{begin}; said = t.ask(Q(\"{sql}\"))"));
+        let said = ask("select 'let in'");
+        assert!(said.contains("let in"), "{begin}: {said}");
+        // Two letters to the server, and one here.
+        let said = ask("select 'let in \u{e9}'");
+        assert!(said.contains("waiting for approval"), "{begin}: {said}");
+    }
+    let said = attack(&gateway, "t = Talk(); said = t.ask(Q(\"select 'let in \u{e9}'\"))");
+    assert!(said.contains("SELECT 1"), "{said}");
+    for (asked, spoken) in [("eucjp", "EUC_JP"), ("KOI8", "KOI8R"), ("euc-kr", "EUC_KR")] {
+        let script =
+            format!("t = Talk(client_encoding='{asked}'); said = t.ask(Q('show client_encoding'))");
+        assert!(attack(&gateway, &script).contains(spoken), "{asked}");
+    }
 }
 
 #[test]

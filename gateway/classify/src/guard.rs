@@ -7,14 +7,14 @@ use weir_model::limits;
 pub struct SqlState {
     /// Whether a backslash in an ordinary literal is a plain character.
     pub standard_conforming_strings: bool,
-    /// Whether `client_encoding` is UTF-8 or a single-byte superset of ASCII, so that no byte of a
-    /// longer character can be taken for a quote or a backslash.
-    pub safe_encoding: bool,
+    /// Whether `client_encoding` is UTF-8. In any other, bytes beyond ASCII are other letters to the
+    /// server than they look here, in names too.
+    pub utf8: bool,
 }
 
 impl Default for SqlState {
     fn default() -> Self {
-        Self { standard_conforming_strings: true, safe_encoding: true }
+        Self { standard_conforming_strings: true, utf8: true }
     }
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn readable<'a>(text: &'a [u8], state: &SqlState) -> Option<&'a str> 
     // Without a backslash, PostgreSQL's scanner (scan.l) reads a literal to the same end in both of
     // its states; and ASCII is itself in every encoding that it knows.
     let certain = (state.standard_conforming_strings || !text.contains(&b'\\'))
-        && (state.safe_encoding || text.is_ascii());
+        && (state.utf8 || text.is_ascii());
     if certain { std::str::from_utf8(text).ok() } else { None }
 }
 

@@ -15,7 +15,8 @@ pub use guard::SqlState;
 pub use postgres::{
     BEHIND_QUERY, Before, BeforeImage, Behind, Body, Comparison, Given, Names, Place, Places, Row,
 };
-pub use postgres::{body, is_safe_function, mentions_replication, replication};
+pub use postgres::{body, is_ascii_safe, is_safe_function, is_utf8};
+pub use postgres::{mentions_replication, replication};
 pub use skeleton::{Skeleton, skeleton};
 
 use weir_model::{Dialect, Effect, Operation, Resource, ResourceKind, Statement};

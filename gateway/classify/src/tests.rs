@@ -153,9 +153,9 @@ fn fingerprints_ignore_literals_only() {
 
 #[test]
 fn an_unsafe_lexing_state_makes_only_what_depends_on_it_unknown() {
-    let strings = SqlState { standard_conforming_strings: false, safe_encoding: true };
-    let encoding = SqlState { standard_conforming_strings: true, safe_encoding: false };
-    let either = SqlState { standard_conforming_strings: false, safe_encoding: false };
+    let strings = SqlState { standard_conforming_strings: false, utf8: true };
+    let encoding = SqlState { standard_conforming_strings: true, utf8: false };
+    let either = SqlState { standard_conforming_strings: false, utf8: false };
     let effect =
         |sql: &str, state| classify_sql(Dialect::Postgres, sql.as_bytes(), state).operation.effect;
     for sql in ["SELECT 1 FROM t", "SELECT 'a''b', \"a\", $$a$$, E'a'"] {
@@ -166,6 +166,39 @@ fn an_unsafe_lexing_state_makes_only_what_depends_on_it_unknown() {
     assert_eq!(effect("SELECT 'é'", &strings), Effect::Read);
     assert_eq!(effect("SELECT 'é'", &encoding), Effect::Unknown);
     assert_eq!(effect(r"SELECT 'a\'", &encoding), Effect::Read);
+}
+
+#[test]
+fn a_name_beyond_ascii_that_another_encoding_clips_elsewhere_is_unknown() {
+    for (name, effect) in [
+        ("é".repeat(40), Effect::Unknown),
+        ("é".repeat(28), Effect::Read),
+        ("e".repeat(80), Effect::Read),
+        (format!("{}é", "e".repeat(62)), Effect::Unknown),
+    ] {
+        assert_eq!(facts(&format!("SELECT 1 FROM {name}")).operation.effect, effect, "{name}");
+        assert_eq!(facts(&format!("SELECT 'a' FROM s.\"{name}\"")).operation.effect, effect);
+    }
+    let escaped = format!("SELECT 1 FROM U&\"{}\\00e9\"", "e".repeat(62));
+    assert_eq!(facts(&escaped).operation.effect, Effect::Unknown);
+}
+
+#[test]
+fn encodings_go_by_any_of_their_names() {
+    for name in ["UTF8", "utf-8", "Unicode"] {
+        assert!(crate::is_utf8(name.as_bytes()) && crate::is_ascii_safe(name.as_bytes()), "{name}");
+    }
+    for name in ["EUC_JP", "eucjp", "euc-jp", "latin1", "ISO 8859-1", "WIN1251", "KOI8R"] {
+        assert!(
+            !crate::is_utf8(name.as_bytes()) && crate::is_ascii_safe(name.as_bytes()),
+            "{name}"
+        );
+    }
+    for name in
+        ["SJIS", "BIG5", "GBK", "UHC", "GB18030", "JOHAB", "win932", "mskanji", "", "MULE_INTERNAL"]
+    {
+        assert!(!crate::is_ascii_safe(name.as_bytes()), "{name}");
+    }
 }
 
 #[test]
@@ -278,7 +311,7 @@ fn notifications_are_told_as_they_are_written() {
         ("select pg_notify('jobs', 'a' || 'b')", vec![]),
         ("select 1", vec![]),
     ] {
-        let state = SqlState { standard_conforming_strings: true, safe_encoding: true };
+        let state = SqlState { standard_conforming_strings: true, utf8: true };
         let facts = classify_sql(Dialect::Postgres, sql.as_bytes(), &state);
         assert_eq!(facts.notifies, expected, "{sql}");
     }

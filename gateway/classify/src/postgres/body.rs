@@ -96,7 +96,7 @@ const IMPLIED: [&str; 6] = ["=", "<>", "<", ">", "<=", ">="];
 /// What a body in SQL or PL/pgSQL is made of; `None` where it may do more than read, or where a session
 /// may have it read otherwise than here.
 pub fn body(text: &str) -> Option<Body> {
-    let state = SqlState { standard_conforming_strings: false, safe_encoding: true };
+    let state = SqlState { standard_conforming_strings: false, utf8: true };
     let text = readable(text.as_bytes(), &state)?;
     // A last token of its own: of a text without any, pg_query makes a slice of a null pointer.
     let text = format!("{text}\n;");

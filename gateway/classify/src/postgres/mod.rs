@@ -6,6 +6,7 @@ mod behind;
 mod body;
 mod carrier;
 mod condition;
+mod encoding;
 mod expression;
 mod fastpath;
 mod filter;
@@ -36,6 +37,7 @@ pub(crate) use before::before_image;
 pub use before::{Before, BeforeImage};
 pub use behind::{Behind, QUERY as BEHIND_QUERY, Row};
 pub use body::{Body, body, is_safe_function};
+pub use encoding::{is_ascii_safe, is_utf8};
 pub(crate) use fastpath::call;
 pub use inference::Comparison;
 pub use meaning::Names;
@@ -62,6 +64,9 @@ pub(crate) fn classify(text: &str) -> Facts {
     }
     if statements.len() > 1 {
         walk.flag(Flag::Multi);
+    }
+    if walk.resources.may_be_clipped(text) {
+        walk.raise(Effect::Unknown);
     }
     facts(walk, statements.len(), Some(fingerprint))
 }

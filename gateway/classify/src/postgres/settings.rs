@@ -2,6 +2,7 @@
 
 use weir_model::{Effect, Flag};
 
+use super::encoding::is_ascii_safe;
 use super::walk::Walk;
 
 /// Parameters that change nothing but how this session plans, waits and prints.
@@ -93,19 +94,6 @@ const HARMLESS: &[&str] = &[
     "compute_query_id",
 ];
 
-/// Encodings in which no byte of a longer character looks like ASCII, and that clients ask for.
-const SAFE_ENCODINGS: &[&str] = &[
-    "utf8",
-    "unicode",
-    "sqlascii",
-    "latin1",
-    "latin9",
-    "iso88591",
-    "iso885915",
-    "win1252",
-    "windows1252",
-];
-
 /// Takes in what setting a parameter to these values means; `None` is a value not known yet.
 pub(super) fn set(walk: &mut Walk, name: &str, values: Option<&[String]>) {
     let name = name.to_ascii_lowercase();
@@ -129,7 +117,7 @@ pub(super) fn set(walk: &mut Walk, name: &str, values: Option<&[String]>) {
         }
         "client_encoding" => {
             walk.changes_session = true;
-            if !values.is_some_and(|v| v.iter().all(|v| safe_encoding(v))) {
+            if !values.is_some_and(|v| v.iter().all(|v| is_ascii_safe(v.as_bytes()))) {
                 walk.raise(Effect::Unknown);
             }
         }
@@ -164,10 +152,4 @@ fn finds_built_ins_first(path: &[String]) -> bool {
 
 fn is_on(value: &str) -> bool {
     matches!(value.to_ascii_lowercase().as_str(), "on" | "true" | "yes" | "1" | "t")
-}
-
-fn safe_encoding(value: &str) -> bool {
-    let plain: String =
-        value.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    SAFE_ENCODINGS.contains(&plain.as_str())
 }

@@ -205,7 +205,7 @@ impl Lane {
             // A human let something through that nobody understood: what it defined is not known,
             // nor how the target reads text from here on.
             self.deferred.borrow_mut().insert("*".to_owned());
-            self.state.set(LexerState { conforming: false, safe_encoding: false });
+            self.state.set(LexerState { conforming: false, utf8: false });
         }
         let mut talk = self.talk.borrow_mut();
         let verb = |name: &str| judged.operation.verbs.iter().any(|verb| verb == name);

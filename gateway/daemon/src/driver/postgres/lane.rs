@@ -14,8 +14,8 @@ use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::conversation::{Conversation, Portal};
 
 pub use super::judged::Judged;
+pub use super::lexing::LexerState;
 use super::lexing::is_utf8;
-pub use super::lexing::{LexerState, is_safe};
 use super::parting;
 use super::replication::Kind;
 use super::shape::Shape;
@@ -175,7 +175,7 @@ impl Lane {
         settings: &[(Vec<u8>, Vec<u8>)],
         interrupt: Arc<Notify>,
     ) -> Self {
-        let mut state = LexerState { conforming: true, safe_encoding: true };
+        let mut state = LexerState { conforming: true, utf8: true };
         for (name, value) in settings {
             state.learn(name, value);
         }

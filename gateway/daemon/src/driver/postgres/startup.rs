@@ -11,7 +11,6 @@ use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::frame;
 use weir_wire::postgres::startup::{self, Startup};
 
-use super::lane::is_safe;
 use super::replication;
 use super::stamp::{self, Stamp};
 use super::version;
@@ -262,7 +261,7 @@ impl Start {
                 "options" if NOT_AT_START.iter().any(|setting| options.contains(setting)) => {
                     Some("choosing a role or how SQL is read at start-up")
                 }
-                "client_encoding" if !is_safe(value) => {
+                "client_encoding" if !weir_classify::is_ascii_safe(value) => {
                     Some("this client encoding, which hides quotes from the gate,")
                 }
                 name if NOT_AT_START.contains(&name) && name != "client_encoding" => {
