@@ -53,7 +53,7 @@ fn classes(place: &Place) -> Result<PathBuf> {
 }
 
 pub(super) fn prepare(place: &Place) -> Result<()> {
-    setup::install(&[setup::Part::Java])?;
+    setup::install(&[setup::Part::Java, setup::Part::Junit])?;
     let (source, classes) = (unpacked(place)?, classes(place)?);
     if classes.exists() {
         return Ok(());

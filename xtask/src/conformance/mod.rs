@@ -42,6 +42,9 @@ pub struct Args {
     /// How long SQLsmith's statements are asked direct; all of that suite takes three to ten times as long.
     #[arg(long, default_value_t = 1)]
     minutes: u64,
+    /// With an optimised build of Weir, which has no checks for overflow.
+    #[arg(long)]
+    release: bool,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -50,7 +53,10 @@ pub struct Args {
 /// Runs the task.
 pub fn run(args: &Args) -> Result<()> {
     setup::install(&[Part::Build, Part::Postgres, Part::Conformance])?;
-    shell::run(shell::cargo().args(["build", "--locked", "--package", "weir"]))?;
+    let profile: &[&str] = if args.release { &["--release"] } else { &[] };
+    shell::run(shell::cargo().args(["build", "--locked", "--package", "weir"]).args(profile))?;
+    let weir = if args.release { "release/weir" } else { "debug/weir" };
+    let weir = shell::build_dir().join(weir);
     let accepted = Deviations::read()?;
     let effort = Effort { seed: args.seed, minutes: args.minutes };
     let (mut rows, mut missing) = (Vec::new(), Vec::new());
@@ -62,7 +68,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         let (_, place) = match &mut stands {
             Some(stands) => stands,
-            none => none.insert((suite.server(), Place::new(suite.server(), effort)?)),
+            none => none.insert((suite.server(), Place::new(suite.server(), effort, &weir)?)),
         };
         // One that can't be had says nothing about the others, nor do they about it.
         match both_ways(place, suite, &accepted) {

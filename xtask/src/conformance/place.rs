@@ -54,13 +54,12 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn new(server: Server, effort: Effort) -> Result<Self> {
+    pub(super) fn new(server: Server, effort: Effort, weir: &Path) -> Result<Self> {
         let folder = folder();
         open(&folder)?;
-        let weir = shell::build_dir().join("debug/weir");
         let instance = if server == Server::Debian { "conformance" } else { "conformance18" };
         let dir = shell::build_dir().join(instance);
-        let mut stage = Stage::new(dir, weir, instance, HOST)?;
+        let mut stage = Stage::new(dir, weir.to_owned(), instance, HOST)?;
         stage.runs(programs(server, &folder)?);
         stage.database("select 1")?;
         stage.logs_in_as_superuser();
