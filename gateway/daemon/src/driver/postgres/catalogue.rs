@@ -295,6 +295,10 @@ async fn whole(
     let reading = Box::pin(read::catalogue(lane, live, classifies(lane, live)));
     let catalogue = reading.await.map(Arc::new);
     let (read, took) = (Instant::now(), begin.elapsed());
+    if let Err(error) = &catalogue {
+        let (target, database) = (&lane.config.name, &lane.database);
+        tracing::warn!(%target, %database, %error, "statements with names are unknown until then");
+    }
     *kept = Some(Kept { catalogue: catalogue.clone(), version, read, took });
     catalogue
 }
@@ -305,7 +309,7 @@ pub async fn refresh(lane: &Lane) {
     let live = lane.services.live();
     let known = of(lane, &live, std::iter::empty()).await;
     if let Err(error) = &known {
-        tracing::warn!(flow = %lane.flow, %error, "refreshing the catalogue");
+        tracing::debug!(flow = %lane.flow, %error, "refreshing the catalogue");
     }
     *lane.catalogue.borrow_mut() = known.unwrap_or_else(|_| Arc::new(Catalogue::unreadable()));
 }

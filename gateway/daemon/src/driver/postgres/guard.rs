@@ -41,7 +41,7 @@ impl Lane {
                     })
                 }
                 Err(error) => {
-                    tracing::warn!(flow = %self.flow, %error, "looking behind the names of a statement");
+                    tracing::debug!(flow = %self.flow, %error, "looking behind the names of a statement");
                     true
                 }
             };
@@ -78,7 +78,7 @@ impl Lane {
                 infers(self, &live, &catalogue, &judged),
             ),
             Err(error) => {
-                tracing::warn!(flow = %self.flow, %error, "guarding a statement");
+                tracing::debug!(flow = %self.flow, %error, "guarding a statement");
                 (escapes, !facts.compares.is_empty())
             }
         };
