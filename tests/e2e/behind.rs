@@ -134,6 +134,14 @@ fn what_a_transaction_plants_is_not_used_as_a_read() {
         "begin;\ncreate table fresh (id int);\ninsert into fresh values (1);\nselect max(id) from fresh;\ncommit;\n",
     );
     assert_eq!(said.out.lines().last(), Some("COMMIT"), "{said:?}");
+    // A row type whose column's domain runs something, and no text says so.
+    let said = agent.psql_script(
+        "begin;\ncreate table copied as select * from amounts;\nselect '(5)'::copied;\ncommit;\n",
+    );
+    assert!(said.err.contains("Nobody knows"), "{said:?}");
+    let said = agent
+        .psql_script("begin;\ncreate table alike (like amounts);\nselect alike('(5)');\ncommit;\n");
+    assert!(said.err.contains("Nobody knows"), "{said:?}");
     // Committed, it is in the catalogue, for connections that were open before, too.
     let script = format!(
         "t = Talk(); u = Talk()
