@@ -81,6 +81,10 @@ fn letters_of_another_encoding_are_not_taken_for_utf_8() {
         let said = ask("select 'let in \u{e9}'");
         assert!(said.contains("waiting for approval"), "{begin}: {said}");
     }
+    // Before the target has said that it changed, in one write.
+    let script = "t = Talk(); said = t.ask(Q('set client_encoding = latin1') + Q(\"select 'let in \u{e9}'\"), 2)";
+    let said = attack(&gateway, script);
+    assert!(said.contains("waiting for approval"), "{said}");
     let said = attack(&gateway, "t = Talk(); said = t.ask(Q(\"select 'let in \u{e9}'\"))");
     assert!(said.contains("SELECT 1"), "{said}");
     for (asked, spoken) in [("eucjp", "EUC_JP"), ("KOI8", "KOI8R"), ("euc-kr", "EUC_KR")] {

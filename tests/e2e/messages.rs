@@ -1,14 +1,21 @@
 //! The rarer parts of the protocol: notifications, large objects, binary COPY, portals that are read in
 //! pieces.
 
+use std::sync::OnceLock;
+
 use weir_tests::postgres::Version;
 use weir_tests::{Gateway, Setup};
 
 /// A gateway whose policy permits everything, approvals included.
 pub(crate) fn permissive(version: Version) -> Gateway {
-    let policy = std::env::temp_dir().join(format!("weir-tests-permit-{}", std::process::id()));
-    let text = "@id(\"test.all\")\npermit (principal, action, resource);\n";
-    std::fs::write(&policy, text).expect("a policy");
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = "@id(\"test.all\")\npermit (principal, action, resource);\n";
+        std::fs::write(folder.path().join("policy.cedar"), text).expect("a policy");
+        folder
+    });
+    let policy = folder.path().join("policy.cedar");
     let extra = format!("[policy]\nfiles = [\"{}\"]", policy.display());
     Gateway::start(&Setup { version, extra, ..Setup::default() })
 }

@@ -222,7 +222,7 @@ fn links(package: &Path) -> Result<()> {
     for Link { source, target } in serde_json::from_str::<Vec<Link>>(&listed)? {
         let name = Path::new(&source).file_name().context("a link to nothing")?;
         let target = package.join(target);
-        if !target.exists() {
+        if target.symlink_metadata().is_err() {
             std::os::unix::fs::symlink(name, &target)
                 .with_context(|| format!("linking {}", target.display()))?;
         }

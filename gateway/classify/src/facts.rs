@@ -29,6 +29,8 @@ pub struct Facts {
     pub changes_schema: bool,
     /// Whether it changes state that later statements depend on (search path, role, lexing, ...).
     pub changes_session: bool,
+    /// Whether texts after it may be in another encoding than UTF-8.
+    pub leaves_utf8: bool,
     /// Whether it is nothing but transaction control.
     pub transaction: bool,
     /// Names of columns that may flow into result columns without an origin, aliases followed back;
@@ -88,6 +90,7 @@ impl Facts {
             fingerprint: None,
             changes_schema: false,
             changes_session: false,
+            leaves_utf8: false,
             transaction: false,
             computed: BTreeSet::new(),
             dotted: BTreeSet::new(),

@@ -7,8 +7,9 @@ use weir_model::limits;
 pub struct SqlState {
     /// Whether a backslash in an ordinary literal is a plain character.
     pub standard_conforming_strings: bool,
-    /// Whether `client_encoding` is UTF-8. In any other, bytes beyond ASCII are other letters to the
-    /// server than they look here, in names too.
+    /// Whether `client_encoding` and `server_encoding` are UTF-8. In any other, bytes beyond ASCII are other
+    /// letters to the server than they look here, and it folds and clips names that have any elsewhere
+    /// (`downcase_identifier`, `truncate_identifier`).
     pub utf8: bool,
 }
 
@@ -24,10 +25,15 @@ pub(crate) fn readable<'a>(text: &'a [u8], state: &SqlState) -> Option<&'a str> 
         return None;
     }
     // Without a backslash, PostgreSQL's scanner (scan.l) reads a literal to the same end in both of
-    // its states; and ASCII is itself in every encoding that it knows.
+    // its states; and ASCII is itself in every encoding that it knows, unless it stands for more (`U&"`).
     let certain = (state.standard_conforming_strings || !text.contains(&b'\\'))
-        && (state.utf8 || text.is_ascii());
+        && (state.utf8 || (text.is_ascii() && !escapes(text)));
     if certain { std::str::from_utf8(text).ok() } else { None }
+}
+
+/// Whether names may be written in ASCII that are none: `U&"\\00e9"`.
+fn escapes(text: &[u8]) -> bool {
+    text.windows(2).any(|two| matches!(two, b"U&" | b"u&"))
 }
 
 /// Brackets nested deeper than is worth parsing. Cheap and approximate (it does not lex): the

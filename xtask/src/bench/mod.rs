@@ -130,7 +130,6 @@ impl Bench {
         disk.gateway("class = \"disk\"", "")?;
         let disk_token = disk.token("alice", &["agents"])?;
         let (proxies, versions) = proxies::all(&dir, &process)?;
-        std::thread::sleep(std::time::Duration::from_secs(1));
         Ok(Self { process, disk, token, disk_token, proxies, versions })
     }
 

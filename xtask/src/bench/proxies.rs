@@ -2,10 +2,13 @@
 //! root of their own.
 
 use std::fs;
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::apt::Apt;
 use crate::shell;
@@ -21,6 +24,8 @@ const PORTS: [(&str, &str); 5] = [
 ];
 pub const POOLER: &str = "6403";
 const SID: &str = "sid";
+/// How long they may take to start.
+const PATIENCE: Duration = Duration::from_secs(20);
 const NEWER: [&str; 3] = ["pgbouncer", "odyssey", "pgagroal"];
 
 /// The port of a path, if a proxy is on it.
@@ -31,6 +36,9 @@ pub fn port(path: &str) -> Option<&'static str> {
 /// All of them, started, and what they say that they are.
 pub fn all(dir: &Path, stage: &Stage) -> Result<(Vec<Proxy>, String)> {
     let root = newer(&shell::build_dir().join("bench-sid"))?;
+    for (path, port) in PORTS {
+        ensure!(!is_open(port), "something is at port {port}, which is for {path}");
+    }
     let proxies = vec![
         haproxy(dir, stage)?,
         pgbouncer(dir, stage, SESSIONS)?,
@@ -38,6 +46,13 @@ pub fn all(dir: &Path, stage: &Stage) -> Result<(Vec<Proxy>, String)> {
         odyssey(&root, stage)?,
         pgagroal(&root, stage)?,
     ];
+    let begin = Instant::now();
+    for (path, port) in PORTS {
+        while !is_open(port) {
+            ensure!(begin.elapsed() < PATIENCE, "{path} does not listen");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
     let mut versions = Vec::new();
     for mut command in [
         shell::words("haproxy", ["-v"]),
@@ -56,6 +71,10 @@ pub fn all(dir: &Path, stage: &Stage) -> Result<(Vec<Proxy>, String)> {
     Ok((proxies, versions.join(", ")))
 }
 
+fn is_open(port: &str) -> bool {
+    TcpStream::connect(format!("127.0.0.1:{port}")).is_ok()
+}
+
 /// The root with the newer ones, made once; what they left behind is taken away.
 fn newer(folder: &Path) -> Result<PathBuf> {
     let root = folder.join("root");
@@ -64,9 +83,9 @@ fn newer(folder: &Path) -> Result<PathBuf> {
         Apt::new(&[SID.to_owned()], &folder.join("apt"))?.unpack_whole(&NEWER, &root)?;
         fs::write(&made, "").context("remembering the root of the newer proxies")?;
     }
-    for left in fs::read_dir(root.join("tmp"))? {
-        fs::remove_file(left?.path())?;
-    }
+    fs::remove_dir_all(root.join("tmp"))?;
+    fs::create_dir(root.join("tmp"))?;
+    fs::set_permissions(root.join("tmp"), fs::Permissions::from_mode(0o1777))?;
     Ok(root)
 }
 

@@ -113,6 +113,7 @@ impl Walk {
             resource.columns.iter().for_each(|c| self.resources.column(at, c));
         }
         self.changes_session |= inner.changes_session;
+        self.leaves_utf8 |= inner.leaves_utf8;
         self.stores |= inner.stores;
         self.defines = true;
         self.prepares.push((s.name.clone(), Arc::new(operation)));

@@ -65,9 +65,6 @@ pub(crate) fn classify(text: &str) -> Facts {
     if statements.len() > 1 {
         walk.flag(Flag::Multi);
     }
-    if walk.resources.may_be_clipped(text) {
-        walk.raise(Effect::Unknown);
-    }
     facts(walk, statements.len(), Some(fingerprint))
 }
 
@@ -90,6 +87,7 @@ fn facts(walk: Walk, statements: usize, fingerprint: Option<i64>) -> Facts {
         statements: u32::try_from(statements).unwrap_or(u32::MAX),
         fingerprint,
         changes_schema: walk.changes_schema || effect >= Effect::Schema,
+        leaves_utf8: walk.leaves_utf8,
         changes_session: walk.changes_session || effect == Effect::Unknown,
         transaction: statements > 0 && walk.transactions == statements,
         computed,

@@ -4,10 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use weir_model::{Resource, ResourceKind};
 
-/// A name that was clipped in the middle of a character has at least as many bytes: `NAMEDATALEN - 1`
-/// less the three others of UTF-8's longest.
-const CLIPPED: usize = 60;
-
 /// Everything that the message touches.
 #[derive(Default)]
 pub(super) struct Resources {
@@ -45,16 +41,6 @@ impl Resources {
         for (at, flag) in self.written.iter_mut().enumerate() {
             *flag |= these.is_none_or(|these| these.contains(&at));
         }
-    }
-
-    /// Whether a name of a text may be the beginning of one that goes on beyond ASCII. The server clips
-    /// names at 63 bytes, or at the end of the character before (`truncate_identifier`), in its own
-    /// encoding: that may be elsewhere than here.
-    pub(super) fn may_be_clipped(&self, text: &str) -> bool {
-        let mut long = self.index.keys().filter(|(_, name)| name.len() >= CLIPPED).peekable();
-        long.peek().is_some()
-            && (!text.is_ascii()
-                || text.as_bytes().windows(2).any(|two| matches!(two, b"U&" | b"u&")))
     }
 
     /// The resources, sorted.

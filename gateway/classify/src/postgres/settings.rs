@@ -2,7 +2,7 @@
 
 use weir_model::{Effect, Flag};
 
-use super::encoding::is_ascii_safe;
+use super::encoding::{is_ascii_safe, is_utf8};
 use super::walk::Walk;
 
 /// Parameters that change nothing but how this session plans, waits and prints.
@@ -117,6 +117,7 @@ pub(super) fn set(walk: &mut Walk, name: &str, values: Option<&[String]>) {
         }
         "client_encoding" => {
             walk.changes_session = true;
+            walk.leaves_utf8 |= !values.is_some_and(|v| v.iter().all(|v| is_utf8(v.as_bytes())));
             if !values.is_some_and(|v| v.iter().all(|v| is_ascii_safe(v.as_bytes()))) {
                 walk.raise(Effect::Unknown);
             }

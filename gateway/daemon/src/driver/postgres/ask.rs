@@ -201,6 +201,10 @@ impl Lane {
             self.grow_older();
         }
         self.note_computed(judged);
+        if facts.leaves_utf8 {
+            // The target says so only when more may be on its way.
+            self.state.set(LexerState { utf8: false, ..self.state.get() });
+        }
         if judged.operation.effect == weir_model::Effect::Unknown {
             // A human let something through that nobody understood: what it defined is not known,
             // nor how the target reads text from here on.

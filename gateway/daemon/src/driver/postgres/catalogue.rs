@@ -19,8 +19,10 @@ use crate::flow::services::Live;
 
 /// How long what was read is believed: others may change the schema past Weir.
 pub const FRESH: Duration = Duration::from_secs(60);
-/// How long it is not asked again at least after it could not be read.
+/// How long it is not asked again after it could not be read: at least, and, where it took long to fail
+/// time and again, at most.
 const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Where a result's column comes from.
 pub enum Origin<'a> {
@@ -182,30 +184,38 @@ fn is_of(column: &ColumnRef, operation: &Operation) -> bool {
     tables(operation).any(|table| bare(&table.name) == bare(&column.table))
 }
 
-/// What was read, or why it could not be.
+/// What was read last, and why it could not be read since.
+#[derive(Default)]
 struct Kept {
-    catalogue: Result<Arc<Catalogue>, String>,
-    version: u64,
-    read: Instant,
-    /// How long reading took.
-    took: Duration,
+    known: Seen,
+    failure: Option<Failure>,
+}
+
+struct Failure {
+    error: String,
+    at: Instant,
+    pause: Duration,
 }
 
 impl Kept {
-    /// A failure stands for as long as it took to fail, whatever changes meanwhile: what is in the way
-    /// may be a lock that goes with a transaction which waits for this, and each attempt leaves
-    /// a connection waiting at the target.
-    fn is_fresh(&self, version: u64) -> bool {
-        let age = self.read.elapsed();
-        match &self.catalogue {
-            Ok(_) => self.version == version && age < FRESH,
-            Err(_) => age < self.took.max(PAUSE),
-        }
+    /// The last failure, as long as it stands, whatever changes meanwhile: what is in the way may be
+    /// a lock that goes with a transaction which waits for this.
+    fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref().filter(|failure| failure.at.elapsed() < failure.pause)
+    }
+
+    /// Notes a failure that took some time. What waited for a lock leaves a connection waiting at the
+    /// target, so the next attempt is made later each time.
+    fn failed(&mut self, error: &str, took: Duration) {
+        let before = self.failure.as_ref().map_or(Duration::ZERO, |failure| failure.pause);
+        let longer = (before * 2).clamp(PAUSE, LONGEST_PAUSE);
+        let pause = if took < PAUSE { PAUSE } else { longer };
+        self.failure = Some(Failure { error: error.to_owned(), at: Instant::now(), pause });
     }
 }
 
 /// One reads, all others wait for it.
-type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
+type Slot = Arc<tokio::sync::Mutex<Kept>>;
 
 /// Catalogues by target and database.
 #[derive(Default)]
@@ -227,7 +237,7 @@ impl Catalogues {
     }
 }
 
-/// The catalogue as one connection last saw it.
+/// The catalogue as it was last seen, by one connection or by any.
 #[derive(Default)]
 pub struct Seen(Option<(u64, Instant, Arc<Catalogue>)>);
 
@@ -284,23 +294,30 @@ async fn whole(
     let slot = lane.services.catalogues.slot(lane);
     let mut kept = slot.lock().await;
     let version = lane.version();
-    if let Some(kept) = kept.as_ref().filter(|kept| kept.is_fresh(version)) {
-        match &kept.catalogue {
-            Ok(catalogue) if tables.clone().any(|table| !catalogue.knows(table)) => {}
-            known => return known.clone(),
+    if let Some(known) = kept.known.fresh(version)
+        && tables.clone().all(|table| known.knows(table))
+    {
+        return Ok(known.clone());
+    }
+    if let Some(failure) = kept.failure() {
+        return Err(failure.error.clone());
+    }
+    let begin = Instant::now();
+    // Seldom, so its room is not one that each connection keeps.
+    let read = Box::pin(read::catalogue(lane, live, classifies(lane, live))).await.map(Arc::new);
+    match &read {
+        Ok(catalogue) => {
+            let known = Seen(Some((version, Instant::now(), catalogue.clone())));
+            *kept = Kept { known, failure: None };
+        }
+        Err(error) => {
+            let (target, database) = (&lane.config.name, &lane.database);
+            tracing::warn!(%target, %database, %error, "statements with names are unknown until then");
+            // What was known is still so for those who need no more of it.
+            kept.failed(error, begin.elapsed());
         }
     }
-    // Seldom, so its room is not one that each connection keeps.
-    let begin = Instant::now();
-    let reading = Box::pin(read::catalogue(lane, live, classifies(lane, live)));
-    let catalogue = reading.await.map(Arc::new);
-    let (read, took) = (Instant::now(), begin.elapsed());
-    if let Err(error) = &catalogue {
-        let (target, database) = (&lane.config.name, &lane.database);
-        tracing::warn!(%target, %database, %error, "statements with names are unknown until then");
-    }
-    *kept = Some(Kept { catalogue: catalogue.clone(), version, read, took });
-    catalogue
+    read
 }
 
 /// Makes sure that the lane's own view of the catalogue is fresh, for texts that may quote values.

@@ -7,7 +7,7 @@ use weir_classify::SqlState;
 pub struct LexerState {
     /// `standard_conforming_strings`.
     pub conforming: bool,
-    /// Whether `client_encoding` is UTF-8.
+    /// Whether `client_encoding` and `server_encoding` are UTF-8.
     pub utf8: bool,
 }
 
@@ -23,7 +23,7 @@ impl LexerState {
         match name {
             // Once unsafe, always: a change back may be overtaken by what was read before it.
             b"standard_conforming_strings" => self.conforming &= value == b"on",
-            b"client_encoding" => self.utf8 &= weir_classify::is_utf8(value),
+            b"client_encoding" | b"server_encoding" => self.utf8 &= weir_classify::is_utf8(value),
             _ => {}
         }
         before != *self

@@ -65,6 +65,8 @@ pub async fn catalogue(lane: &Lane, live: &Live, classified: bool) -> Result<Cat
         (b"user".to_vec(), user.as_bytes().to_vec()),
         (b"database".to_vec(), lane.database.as_bytes().to_vec()),
         (b"application_name".to_vec(), b"weir catalogue".to_vec()),
+        // As names are written in the configuration and in what is classified.
+        (b"client_encoding".to_vec(), b"UTF8".to_vec()),
     ];
     let log_in = login::log_in(config, credential.as_ref(), lane.original, 0, &parameters);
     // Beginning a session reads the target's catalogue too, where no setting limits the wait yet.
@@ -83,6 +85,10 @@ pub async fn catalogue(lane: &Lane, live: &Live, classified: bool) -> Result<Cat
         true => asked(&mut upstream, LIMIT, QUERY).await.map_err(|error| failed(&error))?,
         false => Vec::new(),
     };
+    // What has a name that can't be read has one that no rule says.
+    if columns.iter().flatten().flatten().any(|cell| cell.contains(char::REPLACEMENT_CHARACTER)) {
+        return Err(failed(&"names in it are no UTF-8"));
+    }
     let behind = behind.await.map_err(|error| failed(&error))?;
     let behind = behind.ok_or_else(|| failed(&"the target does not answer all of it"))?;
     let rules: Vec<_> = live.columns.iter().filter(|rule| rule.target == config.name).collect();
