@@ -111,9 +111,16 @@ fn one(part: Part) -> Result<()> {
         Part::Ebpf => ebpf::run(true),
         Part::Deny => deny(),
         // pg_config is asked for by the source distribution of psycopg 2.
-        Part::Conformance => {
-            apt(&["bison", "bzip2", "flex", "libpq-dev", "perl", "python3-dev", "xz-utils"])
-        }
+        Part::Conformance => apt(&[
+            "bison",
+            "bzip2",
+            "flex",
+            "libpq-dev",
+            "perl",
+            "python3-dev",
+            "sqlsmith",
+            "xz-utils",
+        ]),
         Part::Vm => apt(&MACHINES),
     }
 }
