@@ -286,10 +286,11 @@ impl Answers<'_> {
         let idle = self.lane.talk.borrow().transaction() == Transaction::Idle;
         let quiet = self.lane.talk.borrow().is_quiet();
         if idle && self.lane.schema_changes.get() {
+            let plants = self.lane.planted.get();
             // What is on its way may be the next transaction that changes it.
             self.lane.schema_changes.set(!quiet);
-            self.lane.planted.set(self.lane.planted.get() && !quiet);
-            self.lane.schema_changed();
+            self.lane.planted.set(plants && !quiet);
+            self.lane.schema_changed(plants);
         }
         // Portals that nobody will run any more.
         if quiet {

@@ -191,10 +191,12 @@ impl Lane {
     /// Keeps what a statement that goes on will change for those after it.
     pub fn note_effects(&self, judged: &Judged) {
         let facts = &judged.facts;
-        if facts.changes_schema {
-            self.schema_changed();
+        let unknown = judged.operation.effect == weir_model::Effect::Unknown;
+        if facts.changes_schema || unknown {
+            let plants = facts.plants || unknown;
+            self.schema_changed(plants);
             self.schema_changes.set(true);
-            self.planted.set(self.planted.get() || facts.plants);
+            self.planted.set(self.planted.get() || plants);
             self.way_back.close();
         }
         if facts.changes_schema || facts.changes_session || facts.defines {
@@ -205,7 +207,7 @@ impl Lane {
             // The target says so only when more may be on its way.
             self.state.set(LexerState { utf8: false, ..self.state.get() });
         }
-        if judged.operation.effect == weir_model::Effect::Unknown {
+        if unknown {
             // A human let something through that nobody understood: what it defined is not known,
             // nor how the target reads text from here on.
             self.deferred.borrow_mut().insert("*".to_owned());
@@ -213,7 +215,6 @@ impl Lane {
         }
         let mut talk = self.talk.borrow_mut();
         let verb = |name: &str| judged.operation.verbs.iter().any(|verb| verb == name);
-        let unknown = judged.operation.effect == weir_model::Effect::Unknown;
         if facts.defines || unknown || verb("close") || verb("discard") {
             talk.undefine_portals();
         }

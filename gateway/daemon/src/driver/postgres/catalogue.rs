@@ -7,7 +7,7 @@ mod assemble;
 pub mod read;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -221,12 +221,44 @@ type Slot = Arc<tokio::sync::Mutex<Kept>>;
 #[derive(Default)]
 pub struct Catalogues {
     kept: Mutex<HashMap<(String, String), Slot>>,
-    versions: Mutex<HashMap<String, Arc<AtomicU64>>>,
+    versions: Mutex<HashMap<String, Arc<Versions>>>,
+}
+
+/// How often a target's schema was changed through Weir.
+#[derive(Default)]
+pub struct Versions {
+    schema: AtomicU64,
+    names: AtomicU64,
+}
+
+/// The same at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// By any statement that changes it.
+    pub schema: u64,
+    /// By one that may change what runs behind names.
+    pub names: u64,
+}
+
+impl Versions {
+    /// As it is now.
+    pub fn now(&self) -> Version {
+        let of = |version: &AtomicU64| version.load(Ordering::Acquire);
+        Version { schema: of(&self.schema), names: of(&self.names) }
+    }
+
+    /// A statement changes the schema, and perhaps what runs behind names.
+    pub fn change(&self, plants: bool) {
+        self.schema.fetch_add(1, Ordering::AcqRel);
+        if plants {
+            self.names.fetch_add(1, Ordering::AcqRel);
+        }
+    }
 }
 
 impl Catalogues {
-    /// Changes whenever a statement through Weir changed a target's schema.
-    pub fn version(&self, target: &str) -> Arc<AtomicU64> {
+    /// Of a target.
+    pub fn versions(&self, target: &str) -> Arc<Versions> {
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         versions.entry(target.to_owned()).or_default().clone()
     }
@@ -239,13 +271,22 @@ impl Catalogues {
 
 /// The catalogue as it was last seen, by one connection or by any.
 #[derive(Default)]
-pub struct Seen(Option<(u64, Instant, Arc<Catalogue>)>);
+pub struct Seen(Option<(Version, Instant, Arc<Catalogue>)>);
 
 impl Seen {
     /// It, where it is not too old.
-    pub fn fresh(&self, version: u64) -> Option<&Arc<Catalogue>> {
+    pub fn fresh(&self, version: Version) -> Option<&Arc<Catalogue>> {
         let (of, read, catalogue) = self.0.as_ref()?;
-        (*of == version && read.elapsed() < FRESH).then_some(catalogue)
+        (of.schema == version.schema && read.elapsed() < FRESH).then_some(catalogue)
+    }
+
+    /// It, where what runs behind names is not too old. Other changes of the schema make no difference:
+    /// a new table has no name that runs anything, unless a column has a type that does.
+    pub fn fresh_names(&self, version: Version) -> Option<&Arc<Catalogue>> {
+        let (of, read, catalogue) = self.0.as_ref()?;
+        let same = of.names == version.names
+            && (of.schema == version.schema || !catalogue.behind.has_types());
+        (same && read.elapsed() < FRESH).then_some(catalogue)
     }
 
     /// It, as it was seen last.
@@ -270,7 +311,7 @@ pub async fn of(
     if !classifies(lane, live) {
         return Ok(Arc::new(Catalogue::default()));
     }
-    whole(lane, live, tables).await
+    whole(lane, live, tables, Seen::fresh).await
 }
 
 /// Makes sure that the lane has seen the catalogue as it is.
@@ -279,8 +320,8 @@ pub async fn of(
 /// It can't be read.
 pub async fn see(lane: &Lane, live: &Live) -> Result<(), String> {
     let version = lane.version();
-    if lane.seen.borrow().fresh(version).is_none() {
-        let catalogue = whole(lane, live, std::iter::empty()).await?;
+    if lane.seen.borrow().fresh_names(version).is_none() {
+        let catalogue = whole(lane, live, std::iter::empty(), Seen::fresh_names).await?;
         *lane.seen.borrow_mut() = Seen(Some((version, Instant::now(), catalogue)));
     }
     Ok(())
@@ -290,11 +331,12 @@ async fn whole(
     lane: &Lane,
     live: &Live,
     tables: impl Iterator<Item = u32> + Clone,
+    fresh: impl Fn(&Seen, Version) -> Option<&Arc<Catalogue>>,
 ) -> Result<Arc<Catalogue>, String> {
     let slot = lane.services.catalogues.slot(lane);
     let mut kept = slot.lock().await;
     let version = lane.version();
-    if let Some(known) = kept.known.fresh(version)
+    if let Some(known) = fresh(&kept.known, version)
         && tables.clone().all(|table| known.knows(table))
     {
         return Ok(known.clone());

@@ -5,7 +5,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Notify, watch};
 use weir_model::entry::Answered;
@@ -13,6 +12,7 @@ use weir_model::{Caller, Effect, Entry, ExchangeId, FlowId, Operation, Refusal, 
 use weir_wire::postgres::build::{self, ErrorFields, Severity};
 use weir_wire::postgres::conversation::{Conversation, Portal};
 
+use super::catalogue::{Version, Versions};
 pub use super::judged::Judged;
 pub use super::lexing::LexerState;
 use super::lexing::is_utf8;
@@ -157,7 +157,7 @@ pub struct Lane {
     /// A statement of this transaction may have changed what names mean, which nobody else sees yet.
     pub planted: Cell<bool>,
     /// Counts the changes of the target's schema.
-    schema_version: Arc<AtomicU64>,
+    versions: Arc<Versions>,
     /// What is known of the target's names.
     pub seen: RefCell<super::catalogue::Seen>,
     /// The catalogue as it was last read.
@@ -215,7 +215,7 @@ impl Lane {
             rules: RefCell::default(),
             live: RefCell::new((0, Rc::new(flow.services.live()))),
             planted: Cell::new(false),
-            schema_version: flow.services.catalogues.version(&config.name),
+            versions: flow.services.catalogues.versions(&config.name),
             seen: RefCell::default(),
             catalogue: RefCell::default(),
             ended: RefCell::new(flow.session.ended.subscribe()),
@@ -285,18 +285,18 @@ impl Lane {
     }
 
     /// Changes whenever a statement through Weir changed the target's schema.
-    pub fn version(&self) -> u64 {
-        self.schema_version.load(Ordering::Acquire)
+    pub fn version(&self) -> Version {
+        self.versions.now()
     }
 
-    /// A statement changes the target's schema.
-    pub fn schema_changed(&self) {
-        self.schema_version.fetch_add(1, Ordering::AcqRel);
+    /// A statement changes the target's schema, and perhaps what runs behind names.
+    pub fn schema_changed(&self, plants: bool) {
+        self.versions.change(plants);
     }
 
     /// The catalogue's and the session's age together: descriptions of another age are stale.
     pub fn age(&self) -> u64 {
-        self.version().wrapping_mul(1 << 32).wrapping_add(self.epoch.get())
+        self.version().schema.wrapping_mul(1 << 32).wrapping_add(self.epoch.get())
     }
 
     /// A share of the memory for large messages.
