@@ -8,17 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Bench, Extent, median, resident_kib};
+use super::{Bench, Extent, median, resident_kib, short};
 
-const PATHS: [&str; 7] = [
-    "direct",
-    "haproxy",
-    "pgbouncer",
-    "pgbouncer, sid",
-    "odyssey, sid",
-    "pgagroal, sid",
-    "weir process",
-];
+/// Those of short statements, but not what a disk or TLS adds.
+const PATHS: [&str; 7] = match short::PATHS {
+    [paths @ .., _, _] => paths,
+};
 /// About 110 bytes a row.
 const TABLES: &str = "create table bulk as select g as id, md5(g::text) as a, md5((g + 1)::text) as b, \
     repeat('x', 32) as c from generate_series(1, ROWS) g; create unlogged table sink (like bulk); \
