@@ -123,7 +123,7 @@ pub const COLUMNS: usize = 1_664;
 /// What a target's catalogue may take on the wire.
 pub const CATALOGUE_BYTES: usize = 256 << 20;
 /// Reading a target's catalogue.
-pub const CATALOGUE_MS: u64 = 60_000;
+pub const CATALOGUE_MS: u64 = 20_000;
 /// How often who waits for a target looks whether its client is still there.
 pub const LOOK_MS: u64 = 500;
 /// Last words to a peer that may not be reading.

@@ -73,13 +73,6 @@ impl Behind {
         !self.types.is_empty()
     }
 
-    /// Whether a text, or a parameter of a type of the user's own, may be converted to the row of a relation
-    /// that only its own transaction sees, made by `LIKE` or from a query, so that no text named the type
-    /// of a column which runs something. Written as a call (`copied('(1)')`) that is no read anyhow.
-    pub fn may_convert(&self, facts: &Facts, own_types: bool) -> bool {
-        self.has_types() && (own_types || !facts.names.types.is_empty())
-    }
-
     fn touches(&self, operation: &Operation) -> bool {
         let tables = operation.resources.iter().filter(|r| r.kind == ResourceKind::Table);
         tables

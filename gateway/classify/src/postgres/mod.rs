@@ -70,7 +70,9 @@ pub(crate) fn classify(text: &str) -> Facts {
 
 fn facts(walk: Walk, statements: usize, fingerprint: Option<i64>) -> Facts {
     let rest = walk.effect;
+    let program = walk.flags.contains(&Flag::ToProgram);
     let effect = if walk.executes.is_empty() { rest } else { Effect::Unknown };
+    let plants = walk.plants || program || effect == Effect::Unknown;
     let plain = effect == Effect::Read && walk.prepares.is_empty() && !walk.deferred;
     let mut free = if plain { walk.free } else { Vec::new() };
     free.sort_unstable();
@@ -88,13 +90,14 @@ fn facts(walk: Walk, statements: usize, fingerprint: Option<i64>) -> Facts {
         fingerprint,
         changes_schema: walk.changes_schema || effect >= Effect::Schema,
         leaves_utf8: walk.leaves_utf8,
+        copies: walk.copies,
         changes_session: walk.changes_session || effect == Effect::Unknown,
         transaction: statements > 0 && walk.transactions == statements,
         computed,
         dotted,
         compares,
         names: walk.names,
-        plants: walk.plants || effect == Effect::Unknown,
+        plants,
         free,
         defines: walk.defines,
         deferred: walk.deferred,

@@ -61,6 +61,11 @@ impl Walk {
         if effect == Effect::Session {
             self.transactions += 1;
         }
+        // What another transaction changed takes effect.
+        if verb == "commit prepared" {
+            self.changes_schema = true;
+            self.plants = true;
+        }
     }
 
     /// Reads SET and RESET.

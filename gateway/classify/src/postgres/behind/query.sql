@@ -8,9 +8,7 @@ select p.oid, p.proname, l.lanname, p.provolatile, p.prokind,
   p.pronargs operator(pg_catalog.>) 0 and p.pronargs operator(pg_catalog.-) p.pronargdefaults operator(pg_catalog.<=) 1
     and (p.proargtypes[0] operator(pg_catalog.=) any (array[2249, 2276, 2283, 2776, 5077, 5079]::pg_catalog.oid[])
     or exists (select from pg_catalog.pg_type t where t.oid operator(pg_catalog.=) p.proargtypes[0]
-      and t.typtype operator(pg_catalog.=) any (array['c', 'd']::pg_catalog."char"[])
-      and not exists (select from pg_catalog.pg_attribute a where a.attrelid operator(pg_catalog.=) t.typrelid
-        and a.attname operator(pg_catalog.=) p.proname and not a.attisdropped))),
+      and t.typtype operator(pg_catalog.=) any (array['c', 'd']::pg_catalog."char"[]))),
   pg_catalog.concat_ws(' ', p.prorettype, p.proargtypes, pg_catalog.array_to_string(p.proallargtypes, ' ')),
   pg_catalog.array_to_string(p.proconfig, pg_catalog.chr(10)),
   exists (select from pg_catalog.pg_depend e where e.classid operator(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
@@ -54,8 +52,10 @@ select distinct c.oid, c.relname, a.atttypid from pg_catalog.pg_class c
     and a.attnum operator(pg_catalog.>) 0 and not a.attisdropped
   where c.oid operator(pg_catalog.>=) 16384::pg_catalog.oid
   and c.relkind operator(pg_catalog.=) any (array['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[]);
--- What stored expressions name: of views, row security, constraints of domains, bodies and defaults of
--- functions. Any number in one may be that of a user's own object; the server's functions are told apart. A
+-- What stored expressions name: of views, row security, constraints of domains, bodies and defaults of functions,
+-- and of constraints of tables, indexes, partition keys and statistics, of which planning a read of the table or of
+-- one that it inherits from works out what is constant (eval_const_expressions in optimizer/util/clauses.c): not
+-- a call whose first argument is a column. Any number in one may be that of a user's own object; the server's functions are told apart. A
 -- statement in one that is no plain query (CmdType in nodes.h: only 1 is SELECT; row locks) is number 0.
 select distinct s.kind, s.owner, m[1], f.proname from (
   select 'relation' as kind, r.ev_class as owner, r.ev_action::pg_catalog.text as tree from pg_catalog.pg_rewrite r
@@ -65,6 +65,18 @@ select distinct s.kind, s.owner, m[1], f.proname from (
     'pg_catalog.pg_class'::pg_catalog.regclass and e.objid operator(pg_catalog.=) c.oid
     and e.deptype operator(pg_catalog.=) 'e')
   union all select 'relation', polrelid, polqual::pg_catalog.text from pg_catalog.pg_policy
+  union all select 'relation', up.oid, pg_catalog.regexp_replace(e.tree,
+    ':funcid [0-9]+([^{}]*:args [(][{](?:VAR|RELABELTYPE :arg [{]VAR) )', ':funcid 0\1', 'g') from (
+    select conrelid as oid, conbin::pg_catalog.text as tree from pg_catalog.pg_constraint
+      where conrelid operator(pg_catalog.>=) 16384::pg_catalog.oid and contype operator(pg_catalog.=) 'c'
+    union all select indrelid, pg_catalog.concat_ws(' ', indexprs, indpred) from pg_catalog.pg_index
+      where indexprs is not null or indpred is not null
+    union all select partrelid, partexprs::pg_catalog.text from pg_catalog.pg_partitioned_table
+      where partexprs is not null
+    union all select x.stxrelid, pg_catalog.jsonb_extract_path_text(pg_catalog.to_jsonb(x), 'stxexprs')
+      from pg_catalog.pg_statistic_ext x) e
+    cross join lateral (with recursive up (oid) as (select e.oid union select i.inhparent from pg_catalog.pg_inherits i
+      join up on i.inhrelid operator(pg_catalog.=) up.oid) select up.oid from up) up
   union all select 'type', contypid, conbin::pg_catalog.text from pg_catalog.pg_constraint
     where contypid operator(pg_catalog.>=) 16384::pg_catalog.oid and not exists (select from pg_catalog.pg_depend e
     where e.classid operator(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass

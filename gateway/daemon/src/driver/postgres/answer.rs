@@ -225,6 +225,10 @@ impl Answers<'_> {
         if let Backend::CommandComplete(tag) = parsed {
             exchange.ended.set(exchange.ended.get() + 1);
             let (verb, rows) = command_tag(tag);
+            if verb == b"COMMIT" && self.lane.schema_changes.get() {
+                // Others see what it changed while more of the same message runs.
+                self.lane.schema_changed(self.lane.planted.get());
+            }
             let changes = !matches!(verb, b"SELECT" | b"FETCH" | b"MOVE");
             if let (Some(rows), true) = (rows, changes) {
                 exchange.affected.set(Some(exchange.affected.get().unwrap_or(0) + rows));

@@ -208,7 +208,7 @@ impl Kept {
     /// target, so the next attempt is made later each time.
     fn failed(&mut self, error: &str, took: Duration) {
         let before = self.failure.as_ref().map_or(Duration::ZERO, |failure| failure.pause);
-        let longer = (before * 2).clamp(PAUSE, LONGEST_PAUSE);
+        let longer = (before * 2).max(took / 2).clamp(PAUSE, LONGEST_PAUSE);
         let pause = if took < PAUSE { PAUSE } else { longer };
         self.failure = Some(Failure { error: error.to_owned(), at: Instant::now(), pause });
     }
@@ -271,22 +271,27 @@ impl Catalogues {
 
 /// The catalogue as it was last seen, by one connection or by any.
 #[derive(Default)]
-pub struct Seen(Option<(Version, Instant, Arc<Catalogue>)>);
+pub struct Seen(Option<Known>);
+
+/// What was read, as of which version, and when.
+type Known = (Version, Instant, Arc<Catalogue>);
 
 impl Seen {
     /// It, where it is not too old.
-    pub fn fresh(&self, version: Version) -> Option<&Arc<Catalogue>> {
-        let (of, read, catalogue) = self.0.as_ref()?;
-        (of.schema == version.schema && read.elapsed() < FRESH).then_some(catalogue)
+    fn fresh(&self, version: Version) -> Option<&Known> {
+        let known = self.0.as_ref()?;
+        let (of, read, _) = known;
+        (of.schema == version.schema && read.elapsed() < FRESH).then_some(known)
     }
 
     /// It, where what runs behind names is not too old. Other changes of the schema make no difference:
     /// a new table has no name that runs anything, unless a column has a type that does.
-    pub fn fresh_names(&self, version: Version) -> Option<&Arc<Catalogue>> {
-        let (of, read, catalogue) = self.0.as_ref()?;
+    fn fresh_names(&self, version: Version) -> Option<&Known> {
+        let known = self.0.as_ref()?;
+        let (of, read, catalogue) = known;
         let same = of.names == version.names
             && (of.schema == version.schema || !catalogue.behind.has_types());
-        (same && read.elapsed() < FRESH).then_some(catalogue)
+        (same && read.elapsed() < FRESH).then_some(known)
     }
 
     /// It, as it was seen last.
@@ -311,7 +316,8 @@ pub async fn of(
     if !classifies(lane, live) {
         return Ok(Arc::new(Catalogue::default()));
     }
-    whole(lane, live, tables, Seen::fresh).await
+    let (_, _, catalogue) = whole(lane, live, tables, Seen::fresh).await?;
+    Ok(catalogue)
 }
 
 /// Makes sure that the lane has seen the catalogue as it is.
@@ -321,8 +327,8 @@ pub async fn of(
 pub async fn see(lane: &Lane, live: &Live) -> Result<(), String> {
     let version = lane.version();
     if lane.seen.borrow().fresh_names(version).is_none() {
-        let catalogue = whole(lane, live, std::iter::empty(), Seen::fresh_names).await?;
-        *lane.seen.borrow_mut() = Seen(Some((version, Instant::now(), catalogue)));
+        let known = whole(lane, live, std::iter::empty(), Seen::fresh_names).await?;
+        *lane.seen.borrow_mut() = Seen(Some(known));
     }
     Ok(())
 }
@@ -331,13 +337,13 @@ async fn whole(
     lane: &Lane,
     live: &Live,
     tables: impl Iterator<Item = u32> + Clone,
-    fresh: impl Fn(&Seen, Version) -> Option<&Arc<Catalogue>>,
-) -> Result<Arc<Catalogue>, String> {
+    fresh: impl Fn(&Seen, Version) -> Option<&Known>,
+) -> Result<Known, String> {
     let slot = lane.services.catalogues.slot(lane);
     let mut kept = slot.lock().await;
     let version = lane.version();
     if let Some(known) = fresh(&kept.known, version)
-        && tables.clone().all(|table| known.knows(table))
+        && tables.clone().all(|table| known.2.knows(table))
     {
         return Ok(known.clone());
     }
@@ -346,20 +352,20 @@ async fn whole(
     }
     let begin = Instant::now();
     // Seldom, so its room is not one that each connection keeps.
-    let read = Box::pin(read::catalogue(lane, live, classifies(lane, live))).await.map(Arc::new);
-    match &read {
+    match Box::pin(read::catalogue(lane, live, classifies(lane, live))).await {
         Ok(catalogue) => {
-            let known = Seen(Some((version, Instant::now(), catalogue.clone())));
-            *kept = Kept { known, failure: None };
+            let known = (version, begin, Arc::new(catalogue));
+            *kept = Kept { known: Seen(Some(known.clone())), failure: None };
+            Ok(known)
         }
         Err(error) => {
             let (target, database) = (&lane.config.name, &lane.database);
             tracing::warn!(%target, %database, %error, "statements with names are unknown until then");
             // What was known is still so for those who need no more of it.
-            kept.failed(error, begin.elapsed());
+            kept.failed(&error, begin.elapsed());
+            Err(error)
         }
     }
-    read
 }
 
 /// Makes sure that the lane's own view of the catalogue is fresh, for texts that may quote values.

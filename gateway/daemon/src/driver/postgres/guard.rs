@@ -38,8 +38,6 @@ impl Lane {
                         let behind = &catalogue.behind;
                         behind.is_used(&judged.facts, &judged.operation)
                             || behind.has_type(types.iter().copied())
-                            || self.schema_changes.get()
-                                && behind.may_convert(&judged.facts, own_types)
                     })
                 }
                 Err(error) => {

@@ -175,7 +175,10 @@ impl Lane {
         settings: &[(Vec<u8>, Vec<u8>)],
         interrupt: Arc<Notify>,
     ) -> Self {
-        let mut state = LexerState { conforming: true, utf8: true };
+        // What the target does not say is not known.
+        let says = |wanted: &[u8]| settings.iter().any(|(name, _)| name == wanted);
+        let utf8 = says(b"client_encoding") && says(b"server_encoding");
+        let mut state = LexerState { conforming: true, utf8 };
         for (name, value) in settings {
             state.learn(name, value);
         }

@@ -67,6 +67,7 @@ pub async fn catalogue(lane: &Lane, live: &Live, classified: bool) -> Result<Cat
         (b"application_name".to_vec(), b"weir catalogue".to_vec()),
         // As names are written in the configuration and in what is classified.
         (b"client_encoding".to_vec(), b"UTF8".to_vec()),
+        (b"standard_conforming_strings".to_vec(), b"on".to_vec()),
     ];
     let log_in = login::log_in(config, credential.as_ref(), lane.original, 0, &parameters);
     // Beginning a session reads the target's catalogue too, where no setting limits the wait yet.
