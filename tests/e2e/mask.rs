@@ -1,6 +1,9 @@
 //! Values are hidden by where they come from and by what they look like, in every format.
 
-use weir_tests::{Agent, Gateway, Setup};
+use std::io::{BufRead as _, Write as _};
+use std::time::Duration;
+
+use weir_tests::{Agent, Gateway, Setup, wait_for};
 
 fn start() -> Gateway {
     Gateway::start(&Setup::default())
@@ -172,4 +175,35 @@ fn the_record_holds_what_was_delivered_and_no_more() {
         let found = bytes.windows(clear.len()).any(|window| window == clear);
         assert!(!found, "a clear value stands in {}", file.display());
     }
+}
+
+#[test]
+fn a_rule_that_is_added_holds_for_open_connections_at_once() {
+    let gateway = Gateway::start(&Setup::default());
+    let script = "import psycopg, sys
+c = psycopg.connect(host=sys.argv[1], autocommit=True)
+ask = lambda: c.execute('select name from customers where id = 7', prepare=True).fetchone()[0]
+print(ask(), flush=True); sys.stdin.readline()
+print(ask(), flush=True)";
+    let python = weir_tests::python::interpreter().display().to_string();
+    let mut command = gateway.agent().command(&python, &["-c", script, &gateway.host]);
+    let pipe = std::process::Stdio::piped;
+    let mut child = command.stdin(pipe()).stdout(pipe()).spawn().expect("weir run");
+    let mut lines = std::io::BufReader::new(child.stdout.take().expect("its output")).lines();
+    let mut line = || lines.next().expect("a line").expect("a line");
+    assert_eq!(line(), "Customer 7");
+    let config = gateway.config();
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    let rule = "\n[[column]]\ntarget = \"orders\"\ntable = \"public.customers\"\n\
+        columns = [\"name\"]\nclasses = [\"pii\"]\n";
+    std::fs::write(&config, text + rule).expect("the configuration");
+    let pid = gateway.pid().to_string();
+    std::process::Command::new("kill").args(["-HUP", &pid]).status().expect("kill");
+    wait_for("the configuration", Duration::from_secs(20), || {
+        gateway.log().contains("reloaded").then_some(())
+    });
+    child.stdin.take().expect("its input").write_all(b"\n").expect("a listening agent");
+    let masked = line();
+    assert!(!masked.contains("Customer"), "{masked}");
+    assert!(child.wait().expect("an agent").success());
 }

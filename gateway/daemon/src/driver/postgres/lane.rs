@@ -287,9 +287,12 @@ impl Lane {
         exchange
     }
 
-    /// Changes whenever a statement through Weir changed the target's schema.
+    /// Changes whenever a statement through Weir changed the target's schema, or the configuration, whose
+    /// rules stand in the catalogue, was read anew.
     pub fn version(&self) -> Version {
-        self.versions.now()
+        let Version { schema, names } = self.versions.now();
+        let generation = self.services.generation();
+        Version { schema: schema + generation, names: names + generation }
     }
 
     /// A statement changes the target's schema, and perhaps what runs behind names.
