@@ -41,7 +41,9 @@ create index on fair (named(name)); alter table fair owner to app;
 create table kept (id int check (steady(1) > 0));
 create table above (id int); create table below () inherits (above); create index on below ((steady(1)));
 create table split (id int) partition by range ((id + steady(1)));
-alter table above owner to app; alter table split owner to app; alter table indexed owner to app; alter table kept owner to app;
+alter table above owner to app; alter table split owner to app; create function inlined(i int) returns int language sql immutable as $$ select i + public.steady(1) $$;
+create table within (id int); create index on within (inlined(id)); alter table within owner to app;
+alter table indexed owner to app; alter table kept owner to app;
 delete from trap_log;
 create table guarded (id int); insert into guarded values (1); grant select on guarded to public;
 alter table guarded enable row level security;
@@ -98,6 +100,7 @@ fn what_writes_behind_a_name_is_no_read() {
         "select * from guarded",
         "select * from indexed",
         "select * from above",
+        "select * from within",
         "select * from split",
         "set constraint_exclusion = on; select id from kept",
         "select bit_xor(s::text) from t",

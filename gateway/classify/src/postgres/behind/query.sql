@@ -55,7 +55,7 @@ select distinct c.oid, c.relname, a.atttypid from pg_catalog.pg_class c
 -- What stored expressions name: of views, row security, constraints of domains, bodies and defaults of functions,
 -- and of constraints of tables, indexes, partition keys and statistics, of which planning a read of the table or of
 -- one that it inherits from works out what is constant (eval_const_expressions in optimizer/util/clauses.c): not
--- a call whose first argument is a column. Any number in one may be that of a user's own object; the server's functions are told apart. A
+-- a call whose first argument is a column, unless its function is in SQL, whose body may take the call's place. Any number in one may be that of a user's own object; the server's functions are told apart. A
 -- statement in one that is no plain query (CmdType in nodes.h: only 1 is SELECT; row locks) is number 0.
 select distinct s.kind, s.owner, m[1], f.proname from (
   select 'relation' as kind, r.ev_class as owner, r.ev_action::pg_catalog.text as tree from pg_catalog.pg_rewrite r
@@ -65,8 +65,13 @@ select distinct s.kind, s.owner, m[1], f.proname from (
     'pg_catalog.pg_class'::pg_catalog.regclass and e.objid operator(pg_catalog.=) c.oid
     and e.deptype operator(pg_catalog.=) 'e')
   union all select 'relation', polrelid, polqual::pg_catalog.text from pg_catalog.pg_policy
-  union all select 'relation', up.oid, pg_catalog.regexp_replace(e.tree,
-    ':funcid [0-9]+([^{}]*:args [(][{](?:VAR|RELABELTYPE :arg [{]VAR) )', ':funcid 0\1', 'g') from (
+  union all select 'relation', up.oid, pg_catalog.concat_ws(' ', pg_catalog.regexp_replace(e.tree,
+    ':funcid [0-9]+([^{}]*:args [(][{](?:VAR|RELABELTYPE :arg [{]VAR) )', ':funcid 0\1', 'g'),
+    (select pg_catalog.string_agg(n[1], ' ') from pg_catalog.regexp_matches(e.tree,
+    ':funcid ([0-9]+)[^{}]*:args [(][{](?:VAR|RELABELTYPE :arg [{]VAR) ', 'g') n
+    join pg_catalog.pg_proc p on p.oid::pg_catalog.text operator(pg_catalog.=) n[1]
+    join pg_catalog.pg_language l on l.oid operator(pg_catalog.=) p.prolang and l.lanname operator(pg_catalog.=) 'sql'))
+  from (
     select conrelid as oid, conbin::pg_catalog.text as tree from pg_catalog.pg_constraint
       where conrelid operator(pg_catalog.>=) 16384::pg_catalog.oid and contype operator(pg_catalog.=) 'c'
     union all select indrelid, pg_catalog.concat_ws(' ', indexprs, indpred) from pg_catalog.pg_index
