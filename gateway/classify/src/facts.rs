@@ -31,8 +31,6 @@ pub struct Facts {
     pub changes_session: bool,
     /// Whether texts after it may be in another encoding than UTF-8.
     pub leaves_utf8: bool,
-    /// Whether it makes a relation with columns of types that it does not name.
-    pub copies: bool,
     /// Whether it is nothing but transaction control.
     pub transaction: bool,
     /// Names of columns that may flow into result columns without an origin, aliases followed back;
@@ -93,7 +91,6 @@ impl Facts {
             changes_schema: false,
             changes_session: false,
             leaves_utf8: false,
-            copies: false,
             transaction: false,
             computed: BTreeSet::new(),
             dotted: BTreeSet::new(),

@@ -98,7 +98,6 @@ impl Walk {
         (self.lineage, self.inference) = (inner.lineage, inner.inference);
         self.names = inner.names;
         self.plants |= inner.plants;
-        self.copies |= inner.copies;
         self.types(&s.argtypes);
         let operation = Operation {
             effect: inner.effect,

@@ -84,20 +84,6 @@ pub(super) fn plants(node: &NodeEnum) -> bool {
     }
 }
 
-/// Whether a statement makes a relation whose columns have types that no word of it says.
-pub(super) fn copies(node: &NodeEnum) -> bool {
-    use NodeEnum as N;
-    match node {
-        N::CreateStmt(s) => {
-            let like = |node: &Node| matches!(node.node, Some(N::TableLikeClause(_)));
-            !s.inh_relations.is_empty() || s.of_typename.is_some() || s.table_elts.iter().any(like)
-        }
-        N::SelectStmt(s) => s.into_clause.is_some(),
-        N::CreateTableAsStmt(_) => true,
-        _ => false,
-    }
-}
-
 impl Walk {
     /// Notes a type, where there is one.
     pub(super) fn a_type(&mut self, name: Option<&TypeName>) {

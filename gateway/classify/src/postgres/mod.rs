@@ -90,7 +90,6 @@ fn facts(walk: Walk, statements: usize, fingerprint: Option<i64>) -> Facts {
         fingerprint,
         changes_schema: walk.changes_schema || effect >= Effect::Schema,
         leaves_utf8: walk.leaves_utf8,
-        copies: walk.copies,
         changes_session: walk.changes_session || effect == Effect::Unknown,
         transaction: statements > 0 && walk.transactions == statements,
         computed,

@@ -159,6 +159,7 @@ impl Walk {
 
     pub(super) fn create_table(&mut self, s: &CreateStmt) {
         self.verb("create");
+        self.a_type(s.of_typename.as_ref());
         self.within(&s.relation, |w| {
             w.definitions(&s.table_elts);
             w.constraints(&s.constraints);

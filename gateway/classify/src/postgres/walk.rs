@@ -8,7 +8,7 @@ use weir_model::{Effect, Flag, Operation, ResourceKind};
 
 use super::inference::Inference;
 use super::lineage::Lineage;
-use super::meaning::{Names, copies, plants};
+use super::meaning::{Names, plants};
 use super::place::{Place, place};
 use super::query;
 use super::scope::{Resources, Scopes};
@@ -28,7 +28,6 @@ pub(super) struct Walk {
     pub(super) changes_schema: bool,
     pub(super) changes_session: bool,
     pub(super) leaves_utf8: bool,
-    pub(super) copies: bool,
     pub(super) transactions: usize,
     pub(super) defines: bool,
     pub(super) deferred: bool,
@@ -59,7 +58,6 @@ impl Default for Walk {
             changes_schema: false,
             changes_session: false,
             leaves_utf8: false,
-            copies: false,
             transactions: 0,
             defines: false,
             deferred: false,
@@ -89,7 +87,6 @@ impl Walk {
     /// Reads a statement, wherever it stands.
     pub(super) fn statement(&mut self, node: &NodeEnum) {
         self.plants |= plants(node);
-        self.copies |= copies(node);
         match place(node) {
             Place::Query => {
                 self.query(node, false);

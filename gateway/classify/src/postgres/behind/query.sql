@@ -39,10 +39,12 @@ select c.castsource, c.casttarget, f.oid, f.proname from pg_catalog.pg_cast c
 -- Types, and those that each is made of.
 select t.oid, t.typname, u.oid from pg_catalog.pg_type t
   left join pg_catalog.pg_range r on t.oid operator(pg_catalog.=) r.rngtypid
+  left join pg_catalog.pg_range m
+    on pg_catalog.jsonb_extract_path_text(pg_catalog.to_jsonb(m), 'rngmultitypid') operator(pg_catalog.=) t.oid::pg_catalog.text
   left join pg_catalog.pg_attribute a on t.typrelid operator(pg_catalog.>) 0::pg_catalog.oid
     and a.attrelid operator(pg_catalog.=) t.typrelid and a.attnum operator(pg_catalog.>) 0 and not a.attisdropped
   left join pg_catalog.pg_type u on u.oid operator(pg_catalog.=) any (array[t.typbasetype, t.typelem, r.rngsubtype,
-    a.atttypid]) and u.oid operator(pg_catalog.>=) 16384::pg_catalog.oid
+    m.rngtypid, a.atttypid]) and u.oid operator(pg_catalog.>=) 16384::pg_catalog.oid
   where t.oid operator(pg_catalog.>=) 16384::pg_catalog.oid or exists (select from pg_catalog.pg_cast c
     where c.oid operator(pg_catalog.>=) 16384::pg_catalog.oid
     and t.oid operator(pg_catalog.=) any (array[c.castsource, c.casttarget]));
@@ -55,7 +57,8 @@ select distinct c.oid, c.relname, a.atttypid from pg_catalog.pg_class c
 -- What stored expressions name: of views, row security, constraints of domains, bodies and defaults of functions,
 -- and of constraints of tables, indexes, partition keys and statistics, of which planning a read of the table or of
 -- one that it inherits from works out what is constant (eval_const_expressions in optimizer/util/clauses.c): not
--- a call whose first argument is a column, unless its function is in SQL, whose body may take the call's place. Any number in one may be that of a user's own object; the server's functions are told apart. A
+-- a call that is not immutable, nor one of a column, unless its function has defaults, which are no part of
+-- the tree, or is in SQL, whose body may take the call's place. Any number in one may be that of a user's own object; the server's functions are told apart. A
 -- statement in one that is no plain query (CmdType in nodes.h: only 1 is SELECT; row locks) is number 0.
 select distinct s.kind, s.owner, m[1], f.proname from (
   select 'relation' as kind, r.ev_class as owner, r.ev_action::pg_catalog.text as tree from pg_catalog.pg_rewrite r
@@ -65,19 +68,23 @@ select distinct s.kind, s.owner, m[1], f.proname from (
     'pg_catalog.pg_class'::pg_catalog.regclass and e.objid operator(pg_catalog.=) c.oid
     and e.deptype operator(pg_catalog.=) 'e')
   union all select 'relation', polrelid, polqual::pg_catalog.text from pg_catalog.pg_policy
-  union all select 'relation', up.oid, pg_catalog.concat_ws(' ', pg_catalog.regexp_replace(e.tree,
-    ':funcid [0-9]+([^{}]*:args [(][{](?:VAR|RELABELTYPE :arg [{]VAR) )', ':funcid 0\1', 'g'),
-    (select pg_catalog.string_agg(n[1], ' ') from pg_catalog.regexp_matches(e.tree,
-    ':funcid ([0-9]+)[^{}]*:args [(][{](?:VAR|RELABELTYPE :arg [{]VAR) ', 'g') n
+  union all select 'relation', up.oid, pg_catalog.concat_ws(' ',
+    pg_catalog.regexp_replace(e.tree, ':funcid [0-9]+', ':funcid 0', 'g'),
+    (select pg_catalog.string_agg(pg_catalog.concat(':funcid ', n[1]), ' ') from pg_catalog.regexp_matches(e.tree,
+    ':funcid ([0-9]+)([^{}]*:args [(](?:[{]CONST [^{}]*[}] )*[{](?:VAR|RELABELTYPE :arg [{]VAR) )?', 'g') n
     join pg_catalog.pg_proc p on p.oid::pg_catalog.text operator(pg_catalog.=) n[1]
-    join pg_catalog.pg_language l on l.oid operator(pg_catalog.=) p.prolang and l.lanname operator(pg_catalog.=) 'sql'))
+    join pg_catalog.pg_language l on l.oid operator(pg_catalog.=) p.prolang
+    where l.lanname operator(pg_catalog.=) 'sql' or p.provolatile operator(pg_catalog.=) 'i'
+      and (n[2] is null or p.pronargdefaults operator(pg_catalog.>) 0)))
   from (
     select conrelid as oid, conbin::pg_catalog.text as tree from pg_catalog.pg_constraint
       where conrelid operator(pg_catalog.>=) 16384::pg_catalog.oid and contype operator(pg_catalog.=) 'c'
     union all select indrelid, pg_catalog.concat_ws(' ', indexprs, indpred) from pg_catalog.pg_index
       where indexprs is not null or indpred is not null
-    union all select partrelid, partexprs::pg_catalog.text from pg_catalog.pg_partitioned_table
-      where partexprs is not null
+    union all select down.oid, k.partexprs::pg_catalog.text from pg_catalog.pg_partitioned_table k
+      cross join lateral (with recursive down (oid) as (select k.partrelid union select i.inhrelid
+      from pg_catalog.pg_inherits i join down on i.inhparent operator(pg_catalog.=) down.oid)
+      select down.oid from down) down where k.partexprs is not null
     union all select x.stxrelid, pg_catalog.jsonb_extract_path_text(pg_catalog.to_jsonb(x), 'stxexprs')
       from pg_catalog.pg_statistic_ext x) e
     cross join lateral (with recursive up (oid) as (select e.oid union select i.inhparent from pg_catalog.pg_inherits i

@@ -196,10 +196,7 @@ impl Lane {
             let plants = facts.plants || unknown;
             self.schema_changed(plants);
             self.schema_changes.set(true);
-            // A cast to a row may run what the domain of a column that was copied does.
-            let seen = self.seen.borrow();
-            let copies = facts.copies && seen.latest().is_none_or(|c| c.behind.has_types());
-            self.planted.set(self.planted.get() || plants || copies);
+            self.planted.set(self.planted.get() || plants);
             self.way_back.close();
         }
         if facts.changes_schema || facts.changes_session || facts.defines {

@@ -316,7 +316,7 @@ pub async fn of(
     if !classifies(lane, live) {
         return Ok(Arc::new(Catalogue::default()));
     }
-    let (_, _, catalogue) = whole(lane, live, tables, Seen::fresh).await?;
+    let (_, _, catalogue) = whole(lane, tables, Seen::fresh).await?;
     Ok(catalogue)
 }
 
@@ -324,10 +324,10 @@ pub async fn of(
 ///
 /// # Errors
 /// It can't be read.
-pub async fn see(lane: &Lane, live: &Live) -> Result<(), String> {
+pub async fn see(lane: &Lane) -> Result<(), String> {
     let version = lane.version();
     if lane.seen.borrow().fresh_names(version).is_none() {
-        let known = whole(lane, live, std::iter::empty(), Seen::fresh_names).await?;
+        let known = whole(lane, std::iter::empty(), Seen::fresh_names).await?;
         *lane.seen.borrow_mut() = Seen(Some(known));
     }
     Ok(())
@@ -335,13 +335,14 @@ pub async fn see(lane: &Lane, live: &Live) -> Result<(), String> {
 
 async fn whole(
     lane: &Lane,
-    live: &Live,
     tables: impl Iterator<Item = u32> + Clone,
     fresh: impl Fn(&Seen, Version) -> Option<&Known>,
 ) -> Result<Known, String> {
     let slot = lane.services.catalogues.slot(lane);
     let mut kept = slot.lock().await;
+    // In this order: rules that are newer than the version are only read once more.
     let version = lane.version();
+    let live = &lane.live();
     if let Some(known) = fresh(&kept.known, version)
         && tables.clone().all(|table| known.2.knows(table))
     {

@@ -31,7 +31,7 @@ impl Lane {
         // Only this connection sees what its transaction planted.
         let planted = self.planted.get() && judged.operation.effect <= Effect::Read;
         let hidden = planted
-            || match catalogue::see(self, &live).await {
+            || match catalogue::see(self).await {
                 Ok(()) => {
                     let seen = self.seen.borrow();
                     seen.latest().is_none_or(|catalogue| {
