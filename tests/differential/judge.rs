@@ -26,7 +26,7 @@ pub fn unread(facts: &Facts) -> bool {
 const MEANING: &[&str] = &["standard_conforming_strings", "backslash_quote", "client_encoding"];
 
 /// Their values with which a text is read as the classifier reads it.
-const CERTAIN: &[&str] = &["on", "UTF8", "LATIN1", "LATIN9", "SQL_ASCII", "WIN1252"];
+const CERTAIN: &[&str] = &["on", "UTF8"];
 
 /// What is wrong with the classifier's answer, if anything is.
 pub fn judge(text: &str, operation: &Operation, schema: &Schema, seen: &Seen) -> Option<String> {
@@ -55,7 +55,7 @@ pub fn judge(text: &str, operation: &Operation, schema: &Schema, seen: &Seen) ->
     if effect < Effect::Admin && seen.role {
         return Some(format!("{} that changes the role", effect.name()));
     }
-    settings(effect, seen).or_else(|| tables(operation, schema, seen))
+    settings(text, effect, seen).or_else(|| tables(operation, schema, seen))
 }
 
 /// These take a number and write nothing: the server lets them run in read-only transactions.
@@ -64,9 +64,18 @@ fn takes_number(text: &str) -> bool {
     text.contains("txid_current") || text.contains("pg_current_xact_id")
 }
 
-fn settings(effect: Effect, seen: &Seen) -> Option<String> {
+fn facts(text: &str) -> Facts {
+    classify_sql(Dialect::Postgres, text.as_bytes(), &SqlState::default())
+}
+
+fn settings(text: &str, effect: Effect, seen: &Seen) -> Option<String> {
     for (name, context, value) in &seen.settings {
-        let meaning = MEANING.contains(&name.as_str()) && !CERTAIN.contains(&value.as_str());
+        // What says that it leaves UTF-8 has texts beyond ASCII after it unknown.
+        let told = name == "client_encoding"
+            && weir_classify::is_ascii_safe(value.as_bytes())
+            && facts(text).leaves_utf8;
+        let certain = told || CERTAIN.contains(&value.as_str());
+        let meaning = MEANING.contains(&name.as_str()) && !certain;
         let hides = name == "search_path"
             && value.contains("pg_catalog")
             && !value.starts_with("pg_catalog");
