@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use weir_tests::{Agent, Gateway, Setup, wait_for};
 
+use crate::evade::attack;
+
 fn start() -> Gateway {
     Gateway::start(&Setup::default())
 }
@@ -206,4 +208,30 @@ print(ask(), flush=True)";
     let masked = line();
     assert!(!masked.contains("Customer"), "{masked}");
     assert!(child.wait().expect("an agent").success());
+}
+
+#[test]
+fn a_database_in_another_encoding_is_masked_by_name_and_read_in_ascii_alone() {
+    let extra = "[[column]]\ntarget = \"orders\"\ntable = \"public.gens\"\n\
+        columns = [\"pr\u{e9}nom\"]\nclasses = [\"pii\"]\n";
+    let gateway = Gateway::start(&Setup { extra: extra.to_owned(), ..Setup::default() });
+    let database = format!("latin_{}", gateway.postgres.database);
+    gateway.postgres.direct(&format!(
+        "create database {database} encoding 'LATIN1' template template0 lc_collate 'C' lc_ctype 'C'"
+    ));
+    let made = "create table gens (id int, \"pr\u{e9}nom\" text); \
+        insert into gens values (1, 'Planted'); alter table gens owner to app";
+    let mut psql = gateway.postgres.tool("psql");
+    psql.env("PGCLIENTENCODING", "UTF8").args(["-X", "-d", &database, "-c", made]);
+    assert!(psql.status().expect("psql").success());
+    let ask = |sql: &str| {
+        attack(&gateway, &format!("t = Talk(database='{database}'); said = t.ask(Q(\"{sql}\"))"))
+    };
+    let said = ask("select * from gens");
+    assert!(said.contains("SELECT 1") && !said.contains("Planted"), "{said}");
+    // Where the server folds and clips names otherwise, and escapes for them.
+    for sql in ["select '\u{e9}'", "select 1 from U&\\\"g\\\\0065ns\\\""] {
+        let said = ask(sql);
+        assert!(said.contains("waiting for approval"), "{sql}: {said}");
+    }
 }
