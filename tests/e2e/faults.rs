@@ -1,6 +1,5 @@
 //! Bad input, dead peers, a full disk: a clear error, nothing lost, nothing unrecorded.
 
-use std::io::{BufRead as _, Write as _};
 use std::process::Command;
 use std::time::Duration;
 
@@ -48,25 +47,15 @@ for _ in range(24):
     assert len(got) > 8000000 and 'ann@' not in got, len(got)
     kept.append((c, None))
 print('answered', flush=True); sys.stdin.readline()";
-    let python = weir_tests::python::interpreter().display().to_string();
-    let mut command = gateway.agent().command(&python, &["-c", script, &gateway.host]);
-    let mut child = command
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("weir run");
-    let mut lines = std::io::BufReader::new(child.stdout.take().expect("its output")).lines();
-    let mut line = || lines.next().expect("a line").expect("a line");
-    let mut to = child.stdin.take().expect("its input");
-    assert_eq!(line(), "begun");
+    let mut agent = gateway.agent().python_by_turns(script);
+    assert_eq!(agent.line(), "begun");
     let before = resident(&gateway);
-    to.write_all(b"\n").expect("a listening agent");
-    assert_eq!(line(), "answered");
+    agent.go();
+    assert_eq!(agent.line(), "answered");
     // A hidden cell and the answer that it is in are 8 MB each and more. What is freed is partly kept by
     // the allocator, but no more of it for more connections.
     assert!(resident(&gateway) < before + 360, "{} MiB after {before}", resident(&gateway));
-    drop(to);
-    assert!(child.wait().expect("an agent").success());
+    agent.end();
 }
 
 #[test]
@@ -101,24 +90,15 @@ print(len(refused), any(b'C53200' in said for said in refused), flush=True); sys
 for s in announced: s.close()
 import psycopg
 print(psycopg.connect(host=sys.argv[1]).execute('select 7').fetchone()[0])";
-    let python = weir_tests::python::interpreter().display().to_string();
-    let mut command = gateway.agent().command(&python, &["-c", script, &gateway.host]);
-    let mut child = command
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("weir run");
-    let mut lines = std::io::BufReader::new(child.stdout.take().expect("its output")).lines();
-    let mut line = || lines.next().expect("a line").expect("a line");
-    let mut to = child.stdin.take().expect("its input");
-    assert_eq!(line(), "announced");
+    let mut agent = gateway.agent().python_by_turns(script);
+    assert_eq!(agent.line(), "announced");
     assert!(resident() < before + 64, "{} MiB after {before}", resident());
-    to.write_all(b"\n").expect("a listening agent");
-    assert_eq!(line(), "4 True");
+    agent.go();
+    assert_eq!(agent.line(), "4 True");
     assert!(resident() < before + 600, "{} MiB after {before}", resident());
-    to.write_all(b"\n").expect("a listening agent");
-    assert_eq!(line(), "7");
-    assert!(child.wait().expect("an end").success());
+    agent.go();
+    assert_eq!(agent.line(), "7");
+    agent.end();
 }
 
 #[test]

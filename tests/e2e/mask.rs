@@ -1,6 +1,5 @@
 //! Values are hidden by where they come from and by what they look like, in every format.
 
-use std::io::{BufRead as _, Write as _};
 use std::time::Duration;
 
 use weir_tests::{Agent, Gateway, Setup, wait_for};
@@ -187,13 +186,8 @@ c = psycopg.connect(host=sys.argv[1], autocommit=True)
 ask = lambda: c.execute('select name from customers where id = 7', prepare=True).fetchone()[0]
 print(ask(), flush=True); sys.stdin.readline()
 print(ask(), flush=True)";
-    let python = weir_tests::python::interpreter().display().to_string();
-    let mut command = gateway.agent().command(&python, &["-c", script, &gateway.host]);
-    let pipe = std::process::Stdio::piped;
-    let mut child = command.stdin(pipe()).stdout(pipe()).spawn().expect("weir run");
-    let mut lines = std::io::BufReader::new(child.stdout.take().expect("its output")).lines();
-    let mut line = || lines.next().expect("a line").expect("a line");
-    assert_eq!(line(), "Customer 7");
+    let mut agent = gateway.agent().python_by_turns(script);
+    assert_eq!(agent.line(), "Customer 7");
     let config = gateway.config();
     let text = std::fs::read_to_string(&config).expect("the configuration");
     let rule = "\n[[column]]\ntarget = \"orders\"\ntable = \"public.customers\"\n\
@@ -204,10 +198,10 @@ print(ask(), flush=True)";
     wait_for("the configuration", Duration::from_secs(20), || {
         gateway.log().contains("reloaded").then_some(())
     });
-    child.stdin.take().expect("its input").write_all(b"\n").expect("a listening agent");
-    let masked = line();
+    agent.go();
+    let masked = agent.line();
     assert!(!masked.contains("Customer"), "{masked}");
-    assert!(child.wait().expect("an agent").success());
+    agent.end();
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Agents: unmodified programs started by `weir run`.
 
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
 use crate::{Gateway, python};
 
@@ -40,6 +41,31 @@ impl Said {
     }
 }
 
+/// A script that says a line and waits for one, by turns.
+pub struct Turns {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    to: ChildStdin,
+}
+
+impl Turns {
+    /// The next line that it says.
+    pub fn line(&mut self) -> String {
+        self.lines.next().expect("a line").expect("a line")
+    }
+
+    /// Has it go on.
+    pub fn go(&mut self) {
+        self.to.write_all(b"\n").expect("a listening agent");
+    }
+
+    /// Leaves it to its end, which has to be a good one.
+    pub fn end(mut self) {
+        drop(self.to);
+        assert!(self.child.wait().expect("an end").success());
+    }
+}
+
 impl<'a> Agent<'a> {
     /// An agent with a token.
     pub fn new(gateway: &'a Gateway, token: PathBuf) -> Self {
@@ -74,6 +100,17 @@ impl<'a> Agent<'a> {
         }
         command.current_dir("/");
         command
+    }
+
+    /// Starts a Python script that says a line and waits for one, by turns; its argument is the host.
+    pub fn python_by_turns(&self, script: &str) -> Turns {
+        let python = python::interpreter().display().to_string();
+        let mut command = self.command(&python, &["-c", script, &self.gateway.host]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("weir run");
+        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let to = child.stdin.take().expect("its input");
+        Turns { child, lines, to }
     }
 
     /// Runs a program to its end.
