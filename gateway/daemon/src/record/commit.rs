@@ -32,8 +32,10 @@ struct State {
     waiting: Vec<Waiter>,
     /// The active segment's file.
     active: Arc<File>,
-    /// Files of segments that were rotated away since the last commit.
-    rotated: Vec<Arc<File>>,
+    /// Segments that were rotated away since the last commit, and are not sealed: their first index.
+    rotated: Vec<(u64, Arc<File>)>,
+    /// Whether the active segment's name may not be on the disk.
+    renamed: bool,
     /// Why nothing can be recorded any more.
     failure: Option<String>,
     stop: bool,
@@ -52,8 +54,14 @@ pub(super) enum Wait {
 
 impl Commit {
     pub(super) fn new(wal: &Path, active: Arc<File>, sync: Sync) -> Self {
-        let state =
-            State { waiting: Vec::new(), active, rotated: Vec::new(), failure: None, stop: false };
+        let state = State {
+            waiting: Vec::new(),
+            active,
+            rotated: Vec::new(),
+            renamed: false,
+            failure: None,
+            stop: false,
+        };
         Self {
             state: Mutex::new(state),
             wake: Condvar::new(),
@@ -105,11 +113,18 @@ impl Commit {
         self.failure().map_or(RecordError::Closed, RecordError::Failed)
     }
 
-    /// Tells that `old` was rotated away for `active`.
-    pub(super) fn rotated(&self, old: Arc<File>, active: Arc<File>) {
+    /// Tells that the segment that begins with `first_index` was rotated away for `active`.
+    pub(super) fn rotated(&self, first_index: u64, old: Arc<File>, active: Arc<File>) {
         let mut state = lock(&self.state);
-        state.rotated.push(old);
+        state.rotated.push((first_index, old));
+        state.renamed = true;
         state.active = active;
+    }
+
+    /// Tells that a segment's entries are on the disk as Parquet. Where nobody waits for the disk, its
+    /// file would stay open for good, and keep its space.
+    pub(super) fn sealed(&self, first_index: u64) {
+        lock(&self.state).rotated.retain(|(first, _)| *first != first_index);
     }
 
     /// Stops the record for good.
@@ -135,12 +150,12 @@ impl Commit {
         self.wake.notify_one();
     }
 
-    /// Puts `files` on the disk, and the directory where their names changed.
-    fn sync(&self, rotated: &[Arc<File>], active: &File) -> io::Result<()> {
-        for file in rotated {
+    /// Puts files on the disk, and the directory where names in it changed.
+    fn sync(&self, rotated: &[(u64, Arc<File>)], active: &File, renamed: bool) -> io::Result<()> {
+        for (_, file) in rotated {
             (self.sync)(file)?;
         }
-        if !rotated.is_empty() {
+        if renamed {
             File::open(&self.wal)?.sync_all()?;
         }
         (self.sync)(active)
@@ -157,13 +172,14 @@ pub(super) fn run(shared: &Shared) {
         }
         let waiting = std::mem::take(&mut state.waiting);
         let rotated = std::mem::take(&mut state.rotated);
+        let renamed = std::mem::take(&mut state.renamed);
         let active = Arc::clone(&state.active);
         let (stop, failed) = (state.stop, state.failure.is_some());
         drop(state);
         if failed {
             return;
         }
-        match commit.sync(&rotated, &active) {
+        match commit.sync(&rotated, &active, renamed) {
             Ok(()) => waiting.into_iter().for_each(Waiter::wake),
             // The waiters go with the failure told: dropping them wakes them.
             Err(error) => {

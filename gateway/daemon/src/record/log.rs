@@ -57,6 +57,8 @@ pub(super) struct Closed {
     pub(super) last_index: u64,
     /// Where its last frame ends.
     pub(super) len: u64,
+    /// Whether all of it was zero-filled before; false where that is not known.
+    pub(super) written: bool,
 }
 
 /// What came of an append.
@@ -90,6 +92,7 @@ struct Active {
     at: u64,
     capacity: u64,
     reserve: bool,
+    written: bool,
 }
 
 impl Active {
@@ -102,9 +105,14 @@ impl Active {
 pub(super) fn begin(wal: &Path, spare: &Spare, header: &Header) -> Result<PathBuf, RecordError> {
     // The header first: whatever is named a segment has one.
     spare.file.write_all_at(&header.encode(), 0).doing("writing", &spare.path)?;
-    let path = wal.join(format!("{:016}.wal", header.first_index));
+    let path = path(wal, header.first_index);
     std::fs::rename(&spare.path, &path).doing("renaming", &spare.path)?;
     Ok(path)
+}
+
+/// The name of the segment that begins with `first_index`.
+pub(super) fn path(wal: &Path, first_index: u64) -> PathBuf {
+    wal.join(format!("{first_index:016}.wal"))
 }
 
 impl Log {
@@ -219,13 +227,14 @@ impl State {
         let next = Active::new(spare, path, self.next_index);
         let file = Arc::clone(&next.file);
         let old = std::mem::replace(&mut self.active, next);
-        shared.commit.rotated(old.file, file);
+        shared.commit.rotated(old.first_index, old.file, file);
         if old.at > HEADER {
             self.closed.push_back(Closed {
                 path: old.path,
                 first_index: old.first_index,
                 last_index: self.next_index - 1,
                 len: old.at,
+                written: old.written,
             });
             shared.sealer.poke();
         }
@@ -241,7 +250,9 @@ impl Active {
             at: HEADER,
             capacity: spare.capacity,
             reserve: spare.reserve,
-            map: Map::of(&spare.file),
+            written: spare.written,
+            // Without a place on the disk a store may need one, and can't tell of an error.
+            map: if spare.written { Map::of(&spare.file) } else { None },
             file: Arc::new(spare.file),
         }
     }

@@ -62,14 +62,14 @@ impl Map {
 
 /// Whether a block that was written before gets no new place.
 #[cfg(target_os = "linux")]
-fn writes_in_place(file: &File) -> bool {
+pub(super) fn writes_in_place(file: &File) -> bool {
     use nix::sys::statfs::{EXT4_SUPER_MAGIC, TMPFS_MAGIC, XFS_SUPER_MAGIC, fstatfs};
     let kinds = [EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, TMPFS_MAGIC];
     fstatfs(file).is_ok_and(|stat| kinds.contains(&stat.filesystem_type()))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn writes_in_place(_: &File) -> bool {
+pub(super) fn writes_in_place(_: &File) -> bool {
     false
 }
 

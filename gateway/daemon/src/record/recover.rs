@@ -181,7 +181,8 @@ impl Found {
         self.recovery.entries += next_index - header.first_index;
         self.recovery.next_index = next_index;
         let (first_index, last_index) = (header.first_index, next_index - 1);
-        self.closed.push_back(Closed { path: path.to_owned(), first_index, last_index, len });
+        let (path, written) = (path.to_owned(), false);
+        self.closed.push_back(Closed { path, first_index, last_index, len, written });
         Ok(())
     }
 }

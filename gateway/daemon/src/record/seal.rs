@@ -170,7 +170,11 @@ fn seal(shared: &Shared, rotate: bool) -> Result<Sealed, RecordError> {
         carry::write(&shared.config.dir, &carry)?;
         lock(&shared.sealer.state).carry = carry;
         shared.log.drop_oldest_closed();
-        shared.spares.recycle(shared, &closed)?;
+        shared.commit.sealed(closed.first_index);
+        // It is sealed whatever becomes of its file, which the next start removes.
+        if let Err(error) = shared.spares.recycle(shared, &closed) {
+            tracing::warn!(%error, "using a sealed segment again");
+        }
     }
     rotated.map(|()| sealed)
 }

@@ -1,16 +1,26 @@
 //! Segments kept ready: preallocated and zero-filled, so that fdatasync has no metadata to write.
 //!
-//! `spare.<n>` and `reserve` hold zeros only; `dirty.<n>` is being made and goes at the next start.
+//! Writing zeros takes as long as writing the log does. Where segments fill faster than they can be made
+//! so, one has its blocks allocated and nothing else: it reads as zeros, and is zero-filled when it is
+//! quiet.
+//!
+//! `spare.<n>` and `reserve` are zero-filled, `blank.<n>` is allocated; `dirty.<n>`, which is being made,
+//! goes at the next start.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::{Errno, retry_on_intr};
+use weir_ledger::segment::{HEADER_BYTES, Header};
 
 use super::error::{Doing as _, RecordError};
-use super::log::Closed;
+use super::log::{self, Closed};
+use super::map::writes_in_place;
 use super::{Shared, lock};
 
 /// So many are kept: one to rotate to while another one is being sealed.
@@ -20,12 +30,25 @@ pub(super) const RESERVE_BYTES: u64 = 1 << 20;
 const CHUNK: usize = 1 << 20;
 const LOOK: Duration = Duration::from_secs(1);
 
-/// A segment of zeros.
+/// A segment that reads as zeros.
 pub(super) struct Spare {
     pub(super) file: File,
     pub(super) path: PathBuf,
     pub(super) capacity: u64,
     pub(super) reserve: bool,
+    /// Whether its zeros were written.
+    pub(super) written: bool,
+}
+
+/// How a segment is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Make {
+    /// Zero-filled, for when there is no space.
+    Reserve,
+    /// Zero-filled.
+    Written,
+    /// At once, where the file system can.
+    Blank,
 }
 
 /// The segments kept ready.
@@ -40,30 +63,43 @@ struct State {
     ready: Vec<Spare>,
     reserve: Option<Spare>,
     number: u64,
+    /// When segments were last taken, the latest last.
+    taken: [Option<Instant>; 2],
     stop: bool,
+}
+
+impl State {
+    /// Whether segments are taken one upon the other, so that writing zeros is in the way.
+    fn is_busy(&self) -> bool {
+        let [Some(before), Some(last)] = self.taken else { return false };
+        last.duration_since(before) < LOOK && last.elapsed() < LOOK
+    }
 }
 
 impl Spares {
     /// Takes over what an earlier life left in `wal`.
     pub(super) fn open(wal: &Path, segment_bytes: u64) -> Result<Self, RecordError> {
-        let mut state = State { ready: Vec::new(), reserve: None, number: 0, stop: false };
+        let mut state =
+            State { ready: Vec::new(), reserve: None, number: 0, taken: [None; 2], stop: false };
         for entry in std::fs::read_dir(wal).doing("listing", wal)? {
             let path = entry.doing("listing", wal)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let (capacity, reserve) = match name.split_once('.') {
-                Some(("spare", _)) => (segment_bytes, false),
-                None if name == "reserve" => (RESERVE_BYTES, true),
-                Some(("dirty", _)) => (0, false),
+            let (capacity, reserve, written) = match name.split_once('.') {
+                Some(("spare", _)) => (segment_bytes, false, true),
+                Some(("blank", _)) => (segment_bytes, false, false),
+                None if name == "reserve" => (RESERVE_BYTES, true, true),
+                Some(("dirty", _)) => (0, false, false),
                 _ => continue,
             };
-            match reuse(&path, capacity).doing("opening", &path)? {
-                Some(file) if reserve => {
-                    state.reserve = Some(Spare { file, path, capacity, reserve });
+            match reuse(wal, &path, capacity).doing("opening", &path)? {
+                Reuse::Segment => {}
+                Reuse::Zeros(file) if reserve => {
+                    state.reserve = Some(Spare { file, path, capacity, reserve, written });
                 }
-                Some(file) if state.ready.len() < KEPT => {
+                Reuse::Zeros(file) if state.ready.len() < KEPT => {
                     let number = name.rsplit('.').next().and_then(|text| text.parse().ok());
                     state.number = state.number.max(number.unwrap_or(0) + 1);
-                    state.ready.push(Spare { file, path, capacity, reserve });
+                    state.ready.push(Spare { file, path, capacity, reserve, written });
                 }
                 _ => std::fs::remove_file(&path).doing("removing", &path)?,
             }
@@ -80,13 +116,17 @@ impl Spares {
     /// A spare; made here and now where none is ready, or the reserve where there is no space.
     pub(super) fn take(&self, shared: &Shared, or_reserve: bool) -> Result<Spare, RecordError> {
         if let Some(spare) = self.ready() {
+            self.note_taken();
             return Ok(spare);
         }
         if shared.space.has(self.segment_bytes) {
-            match self.make(false) {
+            match self.make(Make::Blank) {
                 Err(RecordError::Io { source, .. })
                     if source.kind() == io::ErrorKind::StorageFull => {}
-                made => return made,
+                made => {
+                    self.note_taken();
+                    return made;
+                }
             }
         }
         let reserve = if or_reserve { lock(&self.state).reserve.take() } else { None };
@@ -99,69 +139,99 @@ impl Spares {
         spare
     }
 
+    fn note_taken(&self) {
+        let mut state = lock(&self.state);
+        state.taken = [state.taken[1], Some(Instant::now())];
+    }
+
     /// The first segment of this life, and the reserve, made where they are missing.
     pub(super) fn first(&self) -> Result<Spare, RecordError> {
         let missing = lock(&self.state).reserve.is_none();
         if missing {
-            let reserve = self.make(true)?;
+            let reserve = self.make(Make::Reserve)?;
             lock(&self.state).reserve = Some(reserve);
         }
-        self.ready().map_or_else(|| self.make(false), Ok)
+        self.ready().map_or_else(|| self.make(Make::Written), Ok)
     }
 
-    /// Gives a sealed segment back: its bytes are zeroed, and it is a spare again.
+    /// Gives a sealed segment back: its bytes are zeroed, and it is a spare again, unless that would be in
+    /// the way.
     pub(super) fn recycle(&self, shared: &Shared, closed: &Closed) -> Result<(), RecordError> {
         let path = &closed.path;
         let len = std::fs::metadata(path).doing("looking at", path)?.len();
         let state = lock(&self.state);
         let wanted = if len == RESERVE_BYTES && state.reserve.is_none() {
-            Some(true)
+            Some(Make::Reserve)
         } else if len == self.segment_bytes && state.ready.len() < KEPT {
-            Some(false)
+            // What it had no entries for is as blank as before.
+            Some(if closed.written { Make::Written } else { Make::Blank })
         } else {
             None
         };
-        let ready = state.ready.len();
+        // Where space is low, what is removed is not to be had again.
+        let keeps = match (shared.space.is_low(), state.ready.is_empty()) {
+            (true, last) => last,
+            (false, _) => !state.is_busy(),
+        };
         drop(state);
-        let Some(reserve) =
-            wanted.filter(|reserve| *reserve || ready == 0 || !shared.space.is_low())
-        else {
+        let Some(how) = wanted.filter(|how| *how == Make::Reserve || keeps) else {
             return std::fs::remove_file(path).doing("removing", path);
         };
         let dirty = self.name("dirty");
         std::fs::rename(path, &dirty).doing("renaming", path)?;
         let file = open(&dirty).doing("opening", &dirty)?;
-        zero(&file, closed.len).doing("zeroing", &dirty)?;
-        self.keep(dirty, file, reserve).map(|spare| self.put(spare))
+        let count = if how == Make::Reserve { len } else { closed.len };
+        or_removed(&dirty, zero(&file, count))?;
+        self.keep(dirty, file, how).map(|spare| self.put(spare))
     }
 
-    fn make(&self, reserve: bool) -> Result<Spare, RecordError> {
+    fn make(&self, how: Make) -> Result<Spare, RecordError> {
         let path = self.name("dirty");
-        let capacity = if reserve { RESERVE_BYTES } else { self.segment_bytes };
+        let capacity = self.capacity(how);
         let file = open(&path).doing("creating", &path)?;
-        if let Err(error) = zero(&file, capacity) {
-            std::fs::remove_file(&path).doing("removing", &path)?;
-            return Err(RecordError::io("zeroing", &path, error));
-        }
-        self.keep(path, file, reserve)
+        let made = match how {
+            Make::Blank => allocate(&file, capacity),
+            Make::Reserve | Make::Written => zero(&file, capacity).map(|()| how),
+        };
+        let how = or_removed(&path, made)?;
+        self.keep(path, file, how)
     }
 
-    /// Names a file of zeros for what it is.
-    fn keep(&self, from: PathBuf, file: File, reserve: bool) -> Result<Spare, RecordError> {
-        let path = if reserve { self.wal.join("reserve") } else { self.name("spare") };
-        file.sync_all().doing("syncing", &from)?;
-        std::fs::rename(&from, &path).doing("renaming", &from)?;
-        let capacity = if reserve { RESERVE_BYTES } else { self.segment_bytes };
-        Ok(Spare { file, path, capacity, reserve })
+    fn capacity(&self, how: Make) -> u64 {
+        if how == Make::Reserve { RESERVE_BYTES } else { self.segment_bytes }
+    }
+
+    /// Names a file that reads as zeros for what it is.
+    fn keep(&self, from: PathBuf, file: File, how: Make) -> Result<Spare, RecordError> {
+        let path = match how {
+            Make::Reserve => self.wal.join("reserve"),
+            Make::Written => self.name("spare"),
+            Make::Blank => self.name("blank"),
+        };
+        // One that is blank is what it is with the first commit of what is written to it.
+        let synced = if how == Make::Blank { Ok(()) } else { file.sync_all() };
+        or_removed(&from, synced.and_then(|()| std::fs::rename(&from, &path)))?;
+        let (reserve, written) = (how == Make::Reserve, how != Make::Blank);
+        Ok(Spare { file, path, capacity: self.capacity(how), reserve, written })
     }
 
     fn put(&self, spare: Spare) {
         let mut state = lock(&self.state);
-        if spare.reserve {
-            state.reserve = Some(spare);
-        } else {
-            state.ready.push(spare);
+        match (spare.reserve, spare.written) {
+            (true, _) => state.reserve = Some(spare),
+            // The last one is taken first.
+            (false, true) => state.ready.push(spare),
+            (false, false) => state.ready.insert(0, spare),
         }
+    }
+
+    /// Takes a segment out whose zeros are to be written now.
+    fn blank(&self) -> Option<Spare> {
+        let mut state = lock(&self.state);
+        // Where nothing is overwritten in place, written zeros are of no use.
+        let may = |spare: &Spare| !spare.written && writes_in_place(&spare.file);
+        let place = state.ready.iter().position(may);
+        place.filter(|_| !state.is_busy()).map(|place| state.ready.remove(place))
     }
 
     fn name(&self, kind: &str) -> PathBuf {
@@ -181,12 +251,28 @@ impl Spares {
             (state.ready.len(), state.reserve.is_some())
         };
         if ready == 0 && shared.space.has(self.segment_bytes) {
-            self.make(false).map(|spare| self.put(spare))?;
+            self.make(Make::Blank).map(|spare| self.put(spare))?;
         }
         if !reserve && shared.space.has(RESERVE_BYTES) {
-            self.make(true).map(|spare| self.put(spare))?;
+            self.make(Make::Reserve).map(|spare| self.put(spare))?;
+        }
+        if let Some(spare) = self.blank() {
+            self.fill(spare)?;
         }
         Ok(())
+    }
+
+    /// Writes a blank one's zeros; it is blank still where this is to stop.
+    fn fill(&self, spare: Spare) -> Result<(), RecordError> {
+        for at in (0..spare.capacity).step_by(CHUNK) {
+            if lock(&self.state).stop {
+                self.put(spare);
+                return Ok(());
+            }
+            let count = (spare.capacity - at).min(CHUNK as u64);
+            or_removed(&spare.path, zero_at(&spare.file, at, count))?;
+        }
+        self.keep(spare.path, spare.file, Make::Written).map(|spare| self.put(spare))
     }
 }
 
@@ -210,25 +296,62 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-/// Opens what should be zeros, where it has the size; a header means that it was being taken.
-fn reuse(path: &Path, capacity: u64) -> io::Result<Option<File>> {
+/// What a file that should be zeros is.
+enum Reuse {
+    /// That, of the right size.
+    Zeros(File),
+    /// A segment whose name was lost with power; it has its name again.
+    Segment,
+    Nothing,
+}
+
+/// Opens what should be zeros. A header means that it was being taken, or is in use.
+fn reuse(wal: &Path, path: &Path, capacity: u64) -> io::Result<Reuse> {
     let file = open(path)?;
-    let mut head = [0; 4096];
-    if capacity == 0 || file.metadata()?.len() != capacity || file.read_at(&mut head, 0)? == 0 {
-        return Ok(None);
+    let mut head = [0; HEADER_BYTES];
+    if capacity == 0 || file.metadata()?.len() < capacity || file.read_at(&mut head, 0)? == 0 {
+        return Ok(Reuse::Nothing);
     }
-    Ok((head == [0; 4096]).then_some(file))
+    if let Some(header) = Header::decode(&head) {
+        let name = log::path(wal, header.first_index);
+        // Of two the one with the name was written to.
+        return match name.try_exists()? {
+            true => Ok(Reuse::Nothing),
+            false => std::fs::rename(path, name).map(|()| Reuse::Segment),
+        };
+    }
+    let zeros = head == [0; HEADER_BYTES] && file.metadata()?.len() == capacity;
+    Ok(if zeros { Reuse::Zeros(file) } else { Reuse::Nothing })
+}
+
+/// Keeps no file that could not be made.
+fn or_removed<T>(path: &Path, made: io::Result<T>) -> Result<T, RecordError> {
+    made.or_else(|error| {
+        std::fs::remove_file(path).doing("removing", path)?;
+        Err(RecordError::io("zeroing", path, error))
+    })
+}
+
+/// Gives a file its blocks, which read as zeros; writes these where the file system can't.
+fn allocate(file: &File, len: u64) -> io::Result<Make> {
+    match retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, len)) {
+        Ok(()) => Ok(Make::Blank),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => zero(file, len).map(|()| Make::Written),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Writes zeros, syncing as it goes so that a log beside it does not wait for all of them at once.
 fn zero(file: &File, len: u64) -> io::Result<()> {
-    let zeros = vec![0; CHUNK];
-    let mut at = 0;
-    while at < len {
-        let count = (len - at).min(CHUNK as u64);
-        file.write_all_at(&zeros[..count as usize], at)?;
-        file.sync_data()?;
-        at += count;
+    for at in (0..len).step_by(CHUNK) {
+        zero_at(file, at, (len - at).min(CHUNK as u64))?;
     }
     Ok(())
+}
+
+/// Writes at most `CHUNK` zeros.
+fn zero_at(file: &File, at: u64, count: u64) -> io::Result<()> {
+    static ZEROS: [u8; CHUNK] = [0; CHUNK];
+    file.write_all_at(&ZEROS[..count as usize], at)?;
+    file.sync_data()
 }

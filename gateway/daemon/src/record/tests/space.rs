@@ -81,3 +81,83 @@ fn a_full_disk_admits_nothing_but_still_takes_refusals() {
     assert!(dir.join("wal/reserve").exists() || recorder.health().unsealed_bytes == 0);
     drop(recorder);
 }
+
+fn named(wal: &Path, kind: &str) -> usize {
+    let names = wal.read_dir().unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().starts_with(kind)).count()
+}
+
+#[test]
+fn a_segment_that_was_made_in_a_hurry_is_filled_with_zeros_when_it_is_quiet() {
+    let dir = TempDir::new().unwrap();
+    let wal = dir.path().join("wal");
+    let (recorder, _) = open(dir.path());
+    wait_for("a spare", || named(&wal, "spare.") == 1);
+    let begin = Instant::now();
+    let mut number = 0;
+    while named(&wal, "blank.") == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(10), "no segment was made in a hurry");
+        number += 1;
+        put(&recorder, &event(number, 100_000));
+    }
+    // It is found again, blank as it is.
+    drop(recorder);
+    let (recorder, _) = open(dir.path());
+    wait_for("zeros", || named(&wal, "blank.") == 0 && named(&wal, "spare.") > 0);
+    // What takes its place is as whole as it was.
+    for more in 1..=30 {
+        put(&recorder, &event(number + more, 100_000));
+    }
+    recorder.seal_blocking().unwrap();
+    assert_eq!(numbers(dir.path()).len() as u64, number + 30);
+}
+
+#[test]
+fn a_segment_that_is_sealed_and_gone_gives_its_space_back() {
+    let dir = TempDir::new().unwrap();
+    let (recorder, _) = open(dir.path());
+    for number in 1..=200 {
+        put(&recorder, &event(number, 100_000));
+    }
+    recorder.seal_blocking().unwrap();
+    let ours = dir.path().to_string_lossy().into_owned();
+    let gone = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| {
+        let target = std::fs::read_link(entry.unwrap().path()).ok()?;
+        let target = target.to_string_lossy().into_owned();
+        (target.starts_with(&ours) && target.ends_with("(deleted)")).then_some(target)
+    });
+    assert_eq!(gone.collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
+fn a_segment_that_is_sealed_when_it_is_quiet_is_a_spare_at_once() {
+    let dir = TempDir::new().unwrap();
+    let wal = dir.path().join("wal");
+    let (recorder, _) = open(dir.path());
+    wait_for("a spare", || named(&wal, "spare.") == 1);
+    for number in 1..=3 {
+        put(&recorder, &event(number, 1_000));
+        recorder.seal_blocking().unwrap();
+        assert_eq!(named(&wal, "blank."), 0);
+        wait_for("a spare", || named(&wal, "spare.") > 0);
+        std::thread::sleep(Duration::from_millis(1_100));
+    }
+}
+
+#[test]
+fn a_segment_whose_name_was_lost_with_power_is_a_segment() {
+    for name in ["spare.90", "blank.91"] {
+        let dir = TempDir::new().unwrap();
+        let (recorder, _) = open(dir.path());
+        for number in 1..=3 {
+            put(&recorder, &event(number, 1_000));
+        }
+        drop(recorder);
+        let [segment] = segments(dir.path()).try_into().unwrap();
+        std::fs::rename(&segment, dir.path().join("wal").join(name)).unwrap();
+        let (recorder, recovery) = open(dir.path());
+        assert_eq!((recovery.entries, recovery.dropped_bytes), (3, 0), "{name}");
+        drop(recorder);
+        assert_eq!(numbers(dir.path()).len(), 3);
+    }
+}
