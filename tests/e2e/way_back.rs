@@ -51,20 +51,21 @@ fn a_token_finds_its_row() {
          print(run('select o.customer from orders o join customers c on c.id = o.customer and c.email = %s limit 1', token))\n\
          print(simple(f\"select count(*) from orders where customer in (select id from customers where email = '{token}')\"))\n\
          print(run('select email from customers where email = %s group by email', token) == token)\n\
+         print(row(c.execute('select id from customers where email = %(t)s or email = %(t)s', {'t': token})))\n\
          old.autocommit = False\n\
          simple(f\"update customers set balance = -1 where email = '{token}'\")\n\
          print(simple('select balance from customers where id = 5'))\n\
          old.rollback()\n\
          print(simple('select balance from customers where id = 5'))",
     );
-    assert_eq!(said, "5 5\n5 5\n5 5\n99\n5\n5\n5\n5\nTrue\n-1.00\n50.00");
+    assert_eq!(said, "5 5\n5 5\n5 5\n99\n5\n5\n5\n5\nTrue\n5\n-1.00\n50.00");
     let rows = gateway.duckdb(
         "select distinct e.statement, e.parameters from exchanges e where e.statement like '%email = %'",
     );
     let text = serde_json::to_string(&rows).expect("JSON");
     assert!(text.contains("@masked.invalid") && !text.contains("customer5@example.com"), "{text}");
     let events = gateway.duckdb("select count(*) as n from events where kind = 'token.revealed'");
-    assert_eq!(events, [serde_json::json!({ "n": 13 })]);
+    assert_eq!(events, [serde_json::json!({ "n": 14 })]);
     for file in gateway.files() {
         let bytes = std::fs::read(&file).unwrap_or_default();
         let clear = b"customer5@example.com";

@@ -2,12 +2,12 @@
 //!
 //! Bounded, the oldest forgotten first; values are wiped when they are forgotten.
 
-use std::borrow::Borrow;
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use weir_model::limits;
 use zeroize::Zeroizing;
 
@@ -54,64 +54,51 @@ impl fmt::Debug for Known {
     }
 }
 
-/// One that is found by its token.
-struct ByToken(Arc<Known>);
-
-impl Borrow<[u8]> for ByToken {
-    fn borrow(&self) -> &[u8] {
-        self.0.token()
-    }
-}
-
-impl Hash for ByToken {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.token().hash(state);
-    }
-}
-
-impl PartialEq for ByToken {
+impl PartialEq for Known {
     fn eq(&self, other: &Self) -> bool {
-        self.0.token() == other.0.token()
+        self.token() == other.token() && self.value() == other.value()
     }
 }
-
-impl Eq for ByToken {}
 
 /// A hash without a key: what is kept was made with one that nobody knows, so that to find many that collide
 /// takes far more values than a session's memory has.
-#[derive(Default)]
-struct Plain(u64);
-
-impl Hasher for Plain {
-    fn write(&mut self, bytes: &[u8]) {
-        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let (eights, rest) = bytes.as_chunks::<8>();
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        for eight in eights.iter().chain([&last]) {
-            let mixed = (self.0 ^ u64::from_le_bytes(*eight)).wrapping_mul(ODD);
-            self.0 = mixed ^ (mixed >> 32);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+fn hash(realm: usize, token: &[u8]) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (eights, rest) = token.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let mix = |hash: u64, eight: &[u8; 8]| {
+        let mixed = (hash ^ u64::from_le_bytes(*eight)).wrapping_mul(ODD);
+        mixed ^ (mixed >> 32)
+    };
+    eights.iter().chain([&last]).fold(realm as u64, mix)
 }
 
-/// The tokens of one realm.
-struct Tokens {
+/// A realm, and how many tokens of it are kept.
+struct Kept {
     realm: Arc<Realm>,
-    tokens: HashSet<ByToken, BuildHasherDefault<Plain>>,
+    tokens: usize,
+}
+
+/// A token in the order in which it was given out.
+struct Slot {
+    realm: usize,
+    hash: u64,
+    known: Known,
 }
 
 /// The tokens that one session was given.
 #[derive(Default)]
 pub struct Memory {
-    /// There are as few as there are databases and sets of classes.
-    realms: Vec<Tokens>,
+    /// There are as few as there are databases and sets of classes; the place of one that keeps nothing
+    /// is another's.
+    realms: Vec<Kept>,
     /// Oldest first.
-    order: VecDeque<(Arc<Realm>, Arc<Known>)>,
+    order: VecDeque<Slot>,
+    /// The number of the oldest.
+    first: u64,
+    /// The numbers of those that are the last of their token.
+    latest: HashTable<u64>,
     bytes: usize,
 }
 
@@ -134,18 +121,26 @@ impl Memory {
         {
             return;
         }
-        let place = self.place(realm).unwrap_or_else(|| {
-            self.realms.push(Tokens { realm: realm.clone(), tokens: HashSet::default() });
-            self.realms.len() - 1
-        });
-        let of = &mut self.realms[place];
-        if of.tokens.get(token).is_some_and(|known| known.0.value() == value) {
-            return;
+        let place = self.place(realm).unwrap_or_else(|| self.enter(realm));
+        let hash = hash(place, token);
+        let number = self.first + self.order.len() as u64;
+        let (order, first) = (&self.order, self.first);
+        let is_it =
+            |number: &u64| of(order, first, *number).is_some_and(|slot| slot.is(place, token));
+        let rehash = |number: &u64| of(order, first, *number).map_or(0, |slot| slot.hash);
+        match self.latest.entry(hash, is_it, rehash) {
+            Entry::Occupied(mut known) => {
+                if of(order, first, *known.get()).is_some_and(|slot| slot.known.value() == value) {
+                    return;
+                }
+                *known.get_mut() = number;
+            }
+            Entry::Vacant(free) => drop(free.insert(number)),
         }
-        let known = Arc::new(Known::new(token, value));
+        let known = Known::new(token, value);
         self.bytes += size(&known);
-        of.tokens.replace(ByToken(known.clone()));
-        self.order.push_back((of.realm.clone(), known));
+        self.realms[place].tokens += 1;
+        self.order.push_back(Slot { realm: place, hash, known });
         while self.order.len() > limits::REMEMBERED || self.bytes > limits::REMEMBERED_BYTES {
             self.forget_oldest();
         }
@@ -153,36 +148,64 @@ impl Memory {
 
     fn place(&self, realm: &Realm) -> Option<usize> {
         // Mostly it is the very same one.
-        let same = |of: &Tokens| std::ptr::eq(&*of.realm, realm) || *of.realm == *realm;
+        let same =
+            |of: &Kept| of.tokens > 0 && (std::ptr::eq(&*of.realm, realm) || *of.realm == *realm);
         self.realms.iter().position(same)
     }
 
+    fn enter(&mut self, realm: &Arc<Realm>) -> usize {
+        let kept = Kept { realm: realm.clone(), tokens: 0 };
+        match self.realms.iter().position(|of| of.tokens == 0) {
+            Some(place) => {
+                self.realms[place] = kept;
+                place
+            }
+            None => {
+                self.realms.push(kept);
+                self.realms.len() - 1
+            }
+        }
+    }
+
     /// What a token stands for.
-    pub fn recall(&self, realm: &Realm, token: &[u8]) -> Option<&Arc<Known>> {
-        let of = self.realms.get(self.place(realm)?)?;
-        of.tokens.get(token).map(|known| &known.0)
+    pub fn recall(&self, realm: &Realm, token: &[u8]) -> Option<Known> {
+        let slot = self.find(self.place(realm)?, token)?;
+        Some(Known::new(slot.known.token(), slot.known.value()))
     }
 
     /// Whether it is a token that was given out, wherever it is good.
     pub fn knows(&self, token: &[u8]) -> bool {
-        self.realms.iter().any(|of| of.tokens.contains(token))
+        (0..self.realms.len()).any(|place| self.find(place, token).is_some())
+    }
+
+    fn find(&self, place: usize, token: &[u8]) -> Option<&Slot> {
+        let slot = |number: &u64| of(&self.order, self.first, *number);
+        let is_it = |number: &u64| slot(number).is_some_and(|slot| slot.is(place, token));
+        self.latest.find(hash(place, token), is_it).and_then(slot)
     }
 
     fn forget_oldest(&mut self) {
-        let Some((realm, oldest)) = self.order.pop_front() else { return };
-        self.bytes -= size(&oldest);
-        let Some(place) = self.place(&realm) else { return };
-        let tokens = &mut self.realms[place].tokens;
-        if tokens.get(oldest.token()).is_some_and(|known| Arc::ptr_eq(&known.0, &oldest)) {
-            tokens.remove(oldest.token());
+        let Some(oldest) = self.order.pop_front() else { return };
+        if let Ok(latest) = self.latest.find_entry(oldest.hash, |number| *number == self.first) {
+            latest.remove();
         }
-        if tokens.is_empty() {
-            self.realms.swap_remove(place);
-        }
+        self.first += 1;
+        self.bytes -= size(&oldest.known);
+        self.realms[oldest.realm].tokens -= 1;
     }
 }
 
-/// What it takes, the map's own part included.
+impl Slot {
+    fn is(&self, realm: usize, token: &[u8]) -> bool {
+        self.realm == realm && self.known.token() == token
+    }
+}
+
+fn of(order: &VecDeque<Slot>, first: u64, number: u64) -> Option<&Slot> {
+    order.get(usize::try_from(number.checked_sub(first)?).ok()?)
+}
+
+/// What it takes, its part of the maps included.
 fn size(known: &Known) -> usize {
     known.token_and_value.len() + 128
 }
@@ -248,6 +271,7 @@ mod tests {
         while !memory.is_empty() {
             memory.forget_oldest();
         }
-        assert!(memory.bytes == 0 && memory.realms.is_empty());
+        assert!(memory.bytes == 0 && memory.latest.is_empty());
+        assert!(memory.realms.iter().all(|kept| kept.tokens == 0));
     }
 }

@@ -242,7 +242,7 @@ impl Hand<'_> {
 
     fn apply_text(&self, transform: Transform, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
         let key = &self.masker.0.key;
-        let mut text = String::new();
+        let mut text = String::with_capacity(64);
         match (std::str::from_utf8(value), transform) {
             (Ok(value), _) => key.whole(transform, value, &mut text),
             (Err(_), Transform::Redact | Transform::Partial) => text.push_str(REDACTED),

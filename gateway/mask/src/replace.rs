@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use weir_model::Transform;
 
 use crate::detector::card::luhn_sum;
-use crate::detector::email::MASKED_DOMAIN;
+use crate::detector::email::{self, MASKED_DOMAIN};
 use crate::detector::iban::mod97;
 use crate::detector::{DETECTORS, index_of};
 use crate::generalise;
@@ -57,10 +57,16 @@ impl Shape {
 
     /// The shape of a whole text.
     pub(crate) fn of(text: &str) -> Self {
-        let shaped = ["email", "card", "iban", "phone", "us_ssn"];
         // None of them is longer, but for an e-mail address (RFC 5321: 254).
-        let found = shaped.iter().find(|name| text.len() <= 320 && covers(name, text));
-        match found {
+        let short = text.len() <= 320;
+        // Nothing else has the sign.
+        if text.contains('@') {
+            return if short && email::is_whole(text) { Self::Email } else { Self::Opaque };
+        }
+        // All of them have digits.
+        let may = short && text.bytes().any(|byte| byte.is_ascii_digit() || byte >= 0x80);
+        let shaped = ["card", "iban", "phone", "us_ssn"];
+        match shaped.iter().find(|name| may && covers(name, text)) {
             Some(name) => Self::of_detector(name),
             None if is_digits(text) => Self::Digits,
             None => Self::Opaque,
@@ -119,7 +125,7 @@ impl Keyed {
             Transform::Redact | Transform::Null => out.push_str(REDACTED),
             Transform::Generalise => generalise::text(shape, text, out),
             Transform::Partial => partial(shape, text, out),
-            Transform::Token => out.push_str(&self.token(shape, text)),
+            Transform::Token => self.push_token(shape, text, out),
             Transform::Hash => out.push_str(&self.hash(&canonical(shape, text))),
         }
     }
@@ -136,28 +142,44 @@ impl Keyed {
 
     /// A pseudonym that says nothing of the value's shape.
     pub(crate) fn opaque(&self, value: &[u8]) -> String {
-        ["tok_", &base32(&self.digest("text", value))].concat()
+        let mut token = String::new();
+        self.push_opaque(value, &mut token);
+        token
+    }
+
+    fn push_opaque(&self, value: &[u8], out: &mut String) {
+        out.push_str("tok_");
+        push_base32(&self.digest("text", value), out);
     }
 
     /// The pseudonym of a text of a known shape.
     pub(crate) fn token(&self, shape: Shape, text: &str) -> String {
+        let mut token = String::new();
+        self.push_token(shape, text, &mut token);
+        token
+    }
+
+    fn push_token(&self, shape: Shape, text: &str, out: &mut String) {
         let value = canonical(shape, text);
         match shape {
             Shape::Email => {
-                ["u", &base32(&self.digest("email", &value)), "@", MASKED_DOMAIN].concat()
+                out.push('u');
+                push_base32(&self.digest("email", &value), out);
+                out.push('@');
+                out.push_str(MASKED_DOMAIN);
             }
-            Shape::Card => put(text, &self.card(&value)),
-            Shape::Iban => put(text, &self.iban(&value)),
+            Shape::Card => put(text, &self.card(&value), out),
+            Shape::Iban => put(text, &self.iban(&value), out),
             Shape::Phone => {
                 let digits = self.digits("phone", &value, value.len().saturating_sub(3));
-                put(text, &[b"999", &digits[..]].concat())
+                put(text, &[b"999", &digits[..]].concat(), out);
             }
-            Shape::UsSsn => put(text, &self.us_ssn(&value)),
+            Shape::UsSsn => put(text, &self.us_ssn(&value), out),
             Shape::Digits if value.len() > 18 => {
-                String::from_utf8_lossy(&self.digits("digits", &value, value.len())).into_owned()
+                out.push_str(&String::from_utf8_lossy(&self.digits("digits", &value, value.len())));
             }
-            Shape::Digits => String::from_utf8_lossy(&self.permute_digits(&value)).into_owned(),
-            Shape::Opaque => self.opaque(&value),
+            Shape::Digits => out.push_str(&String::from_utf8_lossy(&self.permute_digits(&value))),
+            Shape::Opaque => self.push_opaque(&value, out),
         }
     }
 
@@ -192,14 +214,12 @@ impl Keyed {
 }
 
 /// Puts letters in the places of a text's letters and digits, keeping what stands between.
-fn put(text: &str, letters: &[u8]) -> String {
+fn put(text: &str, letters: &[u8], out: &mut String) {
     let mut letters = letters.iter();
-    text.chars()
-        .filter_map(|c| match c.is_ascii_alphanumeric() {
-            true => letters.next().map(|letter| char::from(*letter)),
-            false => Some(c),
-        })
-        .collect()
+    out.extend(text.chars().filter_map(|c| match c.is_ascii_alphanumeric() {
+        true => letters.next().map(|letter| char::from(*letter)),
+        false => Some(c),
+    }));
 }
 
 /// Keeps an address's first letter and domain, or the last four characters of anything else.
@@ -227,7 +247,7 @@ fn partial(shape: Shape, text: &str, out: &mut String) {
     }
 }
 
-fn base32(bytes: &[u8]) -> String {
+fn push_base32(bytes: &[u8], out: &mut String) {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let mut bits = bytes.iter().take(OPAQUE * 5 / 8).fold(0u128, |n, b| (n << 8) | u128::from(*b));
     let mut letters = [0u8; OPAQUE];
@@ -235,5 +255,56 @@ fn base32(bytes: &[u8]) -> String {
         *letter = ALPHABET[(bits & 31) as usize];
         bits >>= 5;
     }
-    String::from_utf8_lossy(&letters).into_owned()
+    out.push_str(&String::from_utf8_lossy(&letters));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The shape as the detectors say, each asked.
+    fn asked(text: &str) -> Shape {
+        let shaped = ["email", "card", "iban", "phone", "us_ssn"];
+        match shaped.iter().find(|name| text.len() <= 320 && covers(name, text)) {
+            Some(name) => Shape::of_detector(name),
+            None if is_digits(text) => Shape::Digits,
+            None => Shape::Opaque,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn a_shape_is_what_the_detectors_say(
+            text in prop_oneof![
+                "[a-zé'._%+-]{1,6}@[a-zü0-9-]{1,5}(\\.[a-zé]{1,3}){0,2}@?",
+                "[a-c]@(MASKED|masked)\\.invalid",
+                "[0-9 -]{1,20}",
+                "\\+[0-9 ().-]{6,18}",
+                "[A-Z]{2}[0-9]{2}[A-Z0-9 ]{4,26}",
+                "\\PC{0,12}",
+            ],
+        ) {
+            prop_assert_eq!(Shape::of(&text), asked(&text));
+        }
+    }
+
+    #[test]
+    fn examples_have_their_shapes() {
+        let shapes = [
+            ("o'brien@example.com", Shape::Email),
+            ("4111 1111 1111 1111", Shape::Card),
+            ("DE89 3704 0044 0532 0130 00", Shape::Iban),
+            ("+1 415 555 2671", Shape::Phone),
+            ("123456", Shape::Digits),
+            ("a@b", Shape::Opaque),
+            ("", Shape::Opaque),
+        ];
+        for (text, shape) in shapes {
+            assert_eq!((Shape::of(text), asked(text)), (shape, shape), "{text}");
+        }
+    }
 }

@@ -33,6 +33,17 @@ impl Detector for Email {
     }
 }
 
+/// Whether a text is an address and nothing else, so that the detector finds all of it.
+pub(crate) fn is_whole(text: &str) -> bool {
+    // What comes before another sign is not all of it.
+    text.split_once('@').is_some_and(|(before, behind)| {
+        !before.is_empty()
+            && local(before) == before.len()
+            && domain(behind) == Some(behind.len())
+            && !behind.eq_ignore_ascii_case(MASKED_DOMAIN)
+    })
+}
+
 /// How many bytes at the end of a text are an address's part before the `@`.
 fn local(text: &str) -> usize {
     let mut start = text.len();

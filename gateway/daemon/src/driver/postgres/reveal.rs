@@ -58,7 +58,7 @@ impl WayBack {
 
     fn note(&self, known: &Arc<Known>) {
         let mut revealed = self.revealed.borrow_mut();
-        if revealed.iter().any(|one| Arc::ptr_eq(one, known)) {
+        if revealed.contains(known) {
             return;
         }
         if revealed.len() >= limits::REVEALED {
@@ -176,7 +176,7 @@ impl Lane {
         };
         let mut turned = self.reveal(judged, &said).await;
         let all = self.places(judged);
-        let same = |a: &Turned, b: &Turned| a.given == b.given && Arc::ptr_eq(&a.known, &b.known);
+        let same = |a: &Turned, b: &Turned| a.given == b.given && a.known == b.known;
         let whole: Vec<bool> = turned
             .iter()
             .map(|one| {
@@ -267,7 +267,7 @@ impl Lane {
         };
         let turn = |(place, token): (&Place, Vec<u8>)| {
             let (column, policies, realm) = self.goal(&live, &catalogue, place)?;
-            let known = self.given().recall(&realm, &token)?.clone();
+            let known = Arc::new(self.given().recall(&realm, &token)?);
             let readable = known.value().is_ascii() || self.utf8.get();
             readable.then(|| Turned { given: place.given.clone(), known, column, policies })
         };
@@ -327,7 +327,7 @@ mod tests {
                 Realm { target: String::new(), database: String::new(), classes: Vec::new() };
             let realm = Arc::new(realm);
             given.learn(&realm, token.as_bytes(), value.as_bytes());
-            given.recall(&realm, token.as_bytes()).expect("a token").clone()
+            Arc::new(given.recall(&realm, token.as_bytes()).expect("a token"))
         };
         way_back.note(&known("tok_a", "a@b.io"));
         way_back.note(&known("tok_b", "ab"));
