@@ -45,9 +45,10 @@ select d.refobjid, a.attnum, d.refobjsubid from pg_catalog.pg_attribute a
  where a.attgenerated <> ''";
 
 /// No query may hold the target up, nor wait long for a lock, which a transaction may have that itself
-/// waits for the catalogue. What it returns is the first result.
+/// waits for the catalogue. None is worth a compiler, which takes over a second where estimates are far too
+/// high, as those of what texts hold are. What it returns is the first result.
 const LIMIT: &str = "select pg_catalog.set_config('statement_timeout', '10s', false), \
-    pg_catalog.set_config('lock_timeout', '1s', false); ";
+    pg_catalog.set_config('lock_timeout', '1s', false), pg_catalog.set_config('jit', 'off', false); ";
 
 /// Reads a target's catalogue.
 ///
