@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,35 +21,71 @@ const TABLES: &str = "create table bulk as select g as id, md5(g::text) as a, md
     from generate_series(1, ROWS) g; grant all on bulk, sink, people to app; vacuum analyze bulk, people";
 
 /// What is done, and the mebibytes of it.
-struct Work {
-    name: &'static str,
+pub(super) struct Work {
+    pub(super) name: &'static str,
     sql: String,
     mebibytes: f64,
     takes_input: bool,
 }
 
-/// The rates of all paths, and the memory that Weir took for it.
-pub fn measure(bench: &Bench, extent: Extent) -> Result<String> {
-    let stage = &bench.process;
-    let rows = extent.megabytes * 2_000;
-    for statement in TABLES.replace("ROWS", &rows.to_string()).split("; ") {
-        stage.sql(&stage.database, statement)?;
+/// What is worked on, and in which ways.
+pub(super) struct Bulk {
+    works: [Work; 4],
+    /// What COPY reads.
+    file: PathBuf,
+}
+
+impl Bulk {
+    /// Makes the tables and the file.
+    pub(super) fn new(bench: &Bench, extent: Extent) -> Result<Self> {
+        let stage = &bench.process;
+        let rows = extent.megabytes * 2_000;
+        for statement in TABLES.replace("ROWS", &rows.to_string()).split("; ") {
+            stage.sql(&stage.database, statement)?;
+        }
+        let file = stage.dir.join("bulk.copy");
+        run(bench.client("direct", "psql", &psql("copy bulk to stdout")), None, Some(&file))?;
+        let size = file.metadata()?.len() as f64 / f64::from(1 << 20);
+        Ok(Self { works: works(extent, rows, size), file })
     }
-    let file = stage.dir.join("bulk.copy");
-    run(bench.client("direct", "psql", &psql("copy bulk to stdout")), None, Some(&file))?;
-    let size = file.metadata()?.len() as f64 / f64::from(1 << 20);
-    let works = works(extent, rows, size);
+
+    pub(super) fn works(&self) -> &[Work] {
+        &self.works
+    }
+
+    /// Does it once through Weir; returns the mebibytes of it.
+    pub(super) fn run(&self, bench: &Bench, work: &Work) -> Result<f64> {
+        let (command, input) = self.command(bench, "weir process", work)?;
+        run(command, input, None)?;
+        Ok(work.mebibytes)
+    }
+
+    fn command(&self, bench: &Bench, path: &str, work: &Work) -> Result<(Command, Option<&Path>)> {
+        bench.process.sql(&bench.process.database, "truncate sink")?;
+        let input = work.takes_input.then_some(self.file.as_path());
+        Ok((bench.client(path, "psql", &psql(&work.sql)), input))
+    }
+}
+
+impl Drop for Bulk {
+    fn drop(&mut self) {
+        // It is large, and made anew where it is needed.
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+/// The rates of all paths, and the memory that Weir took for it.
+pub(super) fn measure(bench: &Bench, extent: Extent) -> Result<String> {
+    let bulk = Bulk::new(bench, extent)?;
     bench.pin(false)?;
     let before = resident_kib(bench.gateway()?)?;
     let mut times: BTreeMap<(usize, &str), Vec<f64>> = BTreeMap::new();
     let mut most = before;
     for round in 1..=extent.rounds {
-        for (place, work) in works.iter().enumerate() {
+        for (place, work) in bulk.works.iter().enumerate() {
             for path in PATHS {
                 eprint!("\rround {round}: {}, {path}                ", work.name);
-                stage.sql(&stage.database, "truncate sink")?;
-                let input = work.takes_input.then_some(file.as_path());
-                let command = bench.client(path, "psql", &psql(&work.sql));
+                let (command, input) = bulk.command(bench, path, work)?;
                 let (seconds, resident) = watched(bench, command, input)?;
                 most = most.max(resident);
                 times.entry((place, path)).or_default().push(seconds);
@@ -57,8 +93,7 @@ pub fn measure(bench: &Bench, extent: Extent) -> Result<String> {
         }
     }
     eprintln!();
-    std::fs::remove_file(file)?;
-    Ok(report(&works, &times, before, most))
+    Ok(report(&bulk.works, &times, before, most))
 }
 
 fn works(extent: Extent, rows: u32, size: f64) -> [Work; 4] {

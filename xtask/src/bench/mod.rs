@@ -35,7 +35,7 @@ pub struct Args {
     /// Only these parts (default: all).
     #[arg(long, value_delimiter = ',', conflicts_with = "profile")]
     only: Vec<Topic>,
-    /// Instead: where the gateway's time goes, with prepared statements and with texts of their own.
+    /// Instead: where the gateway's time goes, with prepared statements, texts of their own and much data.
     #[arg(long, conflicts_with = "quick")]
     profile: bool,
     /// Where the results go (default: docs/bench).
@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Result<()> {
     fs::create_dir_all(&out)?;
     if args.profile {
         setup::install(&[Part::Profile])?;
-        return profile::run(&Bench::new(&weir)?, &out);
+        return profile::run(&Bench::new(&weir)?, &out, WHOLE);
     }
     let whole = Extent { rounds: args.rounds.unwrap_or(WHOLE.rounds).max(1), ..WHOLE };
     let extent = if args.quick { QUICK } else { whole };
