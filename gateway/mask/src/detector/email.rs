@@ -38,10 +38,26 @@ pub(crate) fn is_whole(text: &str) -> bool {
     // What comes before another sign is not all of it.
     text.split_once('@').is_some_and(|(before, behind)| {
         !before.is_empty()
-            && local(before) == before.len()
-            && domain(behind) == Some(behind.len())
+            && (is_plain_local(before) || local(before) == before.len())
+            && (is_plain_domain(behind) || domain(behind) == Some(behind.len()))
             && !behind.eq_ignore_ascii_case(MASKED_DOMAIN)
     })
+}
+
+/// Whether a text is certainly a local part: told in one look, as of most.
+fn is_plain_local(text: &str) -> bool {
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+');
+    text.bytes().all(plain) && !text.starts_with(['.', '-'])
+}
+
+/// Whether a text is certainly a domain, likewise.
+fn is_plain_domain(text: &str) -> bool {
+    let Some((before, top)) = text.rsplit_once('.') else { return false };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    top.len() >= 2
+        && top.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && before.split('.').all(|label| !label.is_empty() && label.bytes().all(plain))
 }
 
 /// How many bytes at the end of a text are an address's part before the `@`.
