@@ -135,7 +135,7 @@ impl Guest {
             rest = rest.get(len..).unwrap_or_default();
         }
         let mut frames = request.frames.clone();
-        let index = self.recorder.here()?.write_frames(need, &mut frames)?;
+        let index = self.recorder.append_frames(need, &mut frames)?;
         for entry in entries {
             match entry {
                 Entry::FlowOpened(opened) => drop(self.open.insert(opened.flow)),

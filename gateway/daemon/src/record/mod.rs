@@ -244,6 +244,14 @@ impl Recorder {
         }
     }
 
+    /// Writes frames of another process's. The log can't change hands meanwhile.
+    fn append_frames(&self, need: log::Need, frames: &mut [u8]) -> Result<u64, RecordError> {
+        match &*self.read() {
+            Place::Here(here) => here.shared.write_frames(need, frames),
+            Place::There(_) | Place::Nowhere => Err(RecordError::Closed),
+        }
+    }
+
     /// Seals all that is recorded so far into Parquet.
     pub async fn seal(&self) -> Result<Sealed, RecordError> {
         self.here()?.sealer.request().await
