@@ -99,7 +99,9 @@ impl Spares {
                 Reuse::Zeros(file) if state.ready.len() < KEPT => {
                     let number = name.rsplit('.').next().and_then(|text| text.parse().ok());
                     state.number = state.number.max(number.unwrap_or(0) + 1);
-                    state.ready.push(Spare { file, path, capacity, reserve, written });
+                    // The last one is taken first.
+                    let place = if written { state.ready.len() } else { 0 };
+                    state.ready.insert(place, Spare { file, path, capacity, reserve, written });
                 }
                 _ => std::fs::remove_file(&path).doing("removing", &path)?,
             }
@@ -219,7 +221,6 @@ impl Spares {
         let mut state = lock(&self.state);
         match (spare.reserve, spare.written) {
             (true, _) => state.reserve = Some(spare),
-            // The last one is taken first.
             (false, true) => state.ready.push(spare),
             (false, false) => state.ready.insert(0, spare),
         }
