@@ -72,7 +72,7 @@ select distinct s.kind, s.owner, m[1], f.proname from (
     pg_catalog.regexp_replace(e.tree, ':funcid [0-9]+', ':funcid 0', 'g'),
     (select pg_catalog.string_agg(pg_catalog.concat(':funcid ', n[1]), ' ') from pg_catalog.regexp_matches(e.tree,
     ':funcid ([0-9]+)([^{}]*:args [(](?:[{]CONST [^{}]*[}] )*[{](?:VAR|RELABELTYPE :arg [{]VAR) )?', 'g') n
-    join pg_catalog.pg_proc p on p.oid::pg_catalog.text operator(pg_catalog.=) n[1]
+    join pg_catalog.pg_proc p on p.oid operator(pg_catalog.=) n[1]::pg_catalog.oid
     join pg_catalog.pg_language l on l.oid operator(pg_catalog.=) p.prolang
     where l.lanname operator(pg_catalog.=) 'sql' or p.provolatile operator(pg_catalog.=) 'i'
       and (n[2] is null or p.pronargdefaults operator(pg_catalog.>) 0)))
