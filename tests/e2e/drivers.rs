@@ -99,6 +99,14 @@ fn asyncpg_runs_with_its_own_introspection() {
          asyncio.run(main())",
     );
     assert_eq!(said.ok().out, "6\n125250\n2.00\n5.00");
+    // A portal that is read in pieces, each behind a Sync, is on record to its end.
+    let rows = gateway.duckdb(
+        "select e.status, e.rows, sum(len(a.rows)) as told from exchanges e join answers a using (exchange) \
+         where e.statement like '%order by id' group by all",
+    );
+    assert_eq!(rows, [serde_json::json!({ "status": "ok", "rows": 500, "told": 500 })]);
+    let orphans = gateway.duckdb("select message from events where kind = 'record.orphan'");
+    assert_eq!(orphans, Vec::<serde_json::Value>::new());
 }
 
 #[test]

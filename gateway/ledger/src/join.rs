@@ -6,6 +6,7 @@
 
 mod begin;
 mod carry;
+mod part;
 mod words;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use weir_model::entry::{
-    AnswerPart, Answered, Entry, Event, FlowClosed, FlowOpened, HoldOpened, HoldSettled, Request,
+    Answered, Entry, Event, FlowClosed, FlowOpened, HoldOpened, HoldSettled, Request,
     SessionClosed, SessionOpened,
 };
 use weir_model::{FlowId, SessionId};
@@ -21,7 +22,7 @@ use weir_model::{FlowId, SessionId};
 use crate::answer;
 use crate::coverage;
 use crate::frame::{Frame, FrameError, Logged};
-use crate::rows::{Actor, AnswerRow, EventRow, ExchangeRow, HoldRow, Rows, SessionRow};
+use crate::rows::{Actor, EventRow, ExchangeRow, HoldRow, Rows, SessionRow};
 use crate::time::Time;
 
 use begin::Statement;
@@ -211,33 +212,6 @@ impl Joiner {
         // An id that comes twice must not hide what came first.
         if let Some(old) = self.carry.exchanges.insert(request.exchange, open) {
             self.rows.exchanges.push(old.unanswered());
-        }
-    }
-
-    fn answer_part(&mut self, index: i64, entry: &AnswerPart, body: &[u8]) {
-        let Some(open) = self.carry.exchanges.get_mut(&entry.exchange) else {
-            self.orphan(index, entry.at_us, "exchange", &entry.exchange.to_string());
-            return;
-        };
-        for run in answer::read(&mut open.cursor, entry.kind, &entry.formats, body) {
-            let row = AnswerRow {
-                entry_index: index,
-                exchange: open.row.exchange.clone(),
-                session: open.row.session.clone(),
-                flow: open.row.flow.clone(),
-                part: i64::from(entry.part),
-                result: run.result,
-                at: Time(entry.at_us),
-                host: self.carry.host.clone(),
-                kind: self.words.text(run.kind),
-                columns: run.columns,
-                rows: run.rows,
-                bytes: Some(run.bytes).filter(|bytes| !bytes.is_empty()),
-                message: Some(run.message).filter(|message| !message.is_empty()),
-                tag: run.tag,
-                ..AnswerRow::default()
-            };
-            self.rows.answers.push(row.by(open.row.actor()));
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use weir_model::entry::{Asked, Judged, Kept, PartKind};
+use weir_model::entry::{AnswerPart, Asked, Judged, Kept, PartKind};
 use weir_model::{
     Decision, ExchangeId, HoldId, Identity, Operation, Process, Protocol, Refusal, Target, Verdict,
 };
@@ -297,6 +297,18 @@ fn a_request_whose_flow_ends_without_an_answer_is_unknown() {
     let (_, rows) = join(&entries);
     assert_eq!(rows.exchanges[0].status.as_ref(), "unknown");
     assert_eq!(rows.events[0].kind, "record.orphan");
+}
+
+#[test]
+fn what_is_delivered_behind_an_end_is_told_all_the_same() {
+    let mut entries = opened();
+    entries.extend([asked(5, Verdict::Allow), answered(5), part(5)]);
+    let (_, rows) = join(&entries);
+    assert_eq!(rows.events[0].kind, "record.orphan");
+    let [answer] = rows.answers.as_slice() else { panic!("{rows:?}") };
+    let of = &rows.exchanges[0];
+    assert_eq!((&answer.exchange, &answer.flow), (&of.exchange, &of.flow));
+    assert_eq!((&answer.session, answer.actor()), (&of.session, of.actor()));
 }
 
 #[test]

@@ -296,9 +296,10 @@ impl Answers<'_> {
             self.lane.planted.set(plants && !quiet);
             self.lane.schema_changed(plants);
         }
-        // Portals that nobody will run any more.
         if quiet {
-            for exchange in self.lane.open.borrow_mut().drain(..) {
+            // Portals that nobody will run any more: in a transaction they may be read on.
+            let gone = |exchange: &mut Rc<Exchange>| idle || Rc::strong_count(exchange) == 1;
+            for exchange in self.lane.open.borrow_mut().extract_if(.., gone) {
                 if exchange.forwarded_us.get().is_some() {
                     let status = if exchange.suspended.get() { "ok" } else { "aborted" };
                     self.out.end(&exchange, self.lane.flow, status);
