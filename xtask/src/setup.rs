@@ -118,6 +118,7 @@ fn one(part: Part) -> Result<()> {
             "libpq-dev",
             "perl",
             "python3-dev",
+            "socat",
             "sqlsmith",
             "xz-utils",
         ]),

@@ -87,9 +87,10 @@ pub(super) fn run(suite: Suite, place: &Place, via: Via) -> Result<Outcome> {
     let database = suite.to_string();
     place.database(&database)?;
     if suite == Suite::Pg8000 {
-        // Its tests go where the superuser is at home.
+        // Its tests name no database: direct that is the superuser's, through Weir the target's.
         let extension = "set client_min_messages = error; create extension if not exists hstore";
         place.stage.sql("postgres", extension)?;
+        place.stage.sql(&place.stage.database, extension)?;
     }
     let python = environment(&place.folder)?.join("bin/python").display().to_string();
     let words = [&python, "-m", "pytest", "-q", "-rA"];
