@@ -127,7 +127,7 @@ def interact(psql):
     terminal.child.sendline("secret")
     terminal.child.expect("again")
     terminal.child.sendline("secret")
-    keep("terminal-password", terminal.mark())
+    keep("terminal-password", terminal.quiet() + terminal.mark())
     terminal.child.sendline("\\q")
     terminal.child.expect(pexpect.EOF)
 
