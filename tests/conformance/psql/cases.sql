@@ -39,7 +39,6 @@
 \dAp btree integer_ops
 --- db
 \db
-\db+
 --- dc
 \dc app.*
 \dcS utf8_to_iso_8859_1

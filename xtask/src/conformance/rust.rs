@@ -23,8 +23,10 @@ const ROLES: &str = "set password_encryption = 'scram-sha-256'; \
      create role pass_user login password 'password'; \
      create role scram_user login password 'password'; \
      create role ssl_user login; \
-     set password_encryption = 'md5'; create role md5_user login password 'password'; \
-     set client_min_messages = error; \
+     set password_encryption = 'md5'; create role md5_user login password 'password'";
+/// What the databases have that its tests reach: they name none, so that direct it is the superuser's, and
+/// through Weir the target's.
+const EXTENSIONS: &str = "set client_min_messages = error; \
      create extension if not exists hstore; create extension if not exists ltree";
 const ACCESS: &str = "host all pass_user all password\nhost all md5_user all md5\n\
                       host all scram_user all scram-sha-256\nhost all all all trust\n";
@@ -75,6 +77,9 @@ pub(super) fn prepare(place: &Place) -> Result<()> {
 pub(super) fn run(suite: Suite, place: &Place, via: Via) -> Result<Outcome> {
     place.stage.sql("postgres", "drop role if exists pass_user, scram_user, ssl_user, md5_user")?;
     place.stage.sql("postgres", ROLES)?;
+    for database in ["postgres", &place.stage.database] {
+        place.stage.sql(database, EXTENSIONS)?;
+    }
     let access = Access::open(place)?;
     let test = built(place)?.display().to_string();
     let words = ["sh", "-c", RELAY, "sh", &test, "--test-threads=4"];
