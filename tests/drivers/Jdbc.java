@@ -2,6 +2,20 @@ import java.sql.*;
 
 /** What a Java agent does: prepared statements (run often enough for JDBC to name them), batches, metadata. */
 public class Jdbc {
+    /** Reads seven rows at a time, and leaves off after some. */
+    private static int fetched(Connection connection, String sql, int most) throws SQLException {
+        int count = 0;
+        try (PreparedStatement cursor = connection.prepareStatement(sql)) {
+            cursor.setFetchSize(7);
+            try (ResultSet rows = cursor.executeQuery()) {
+                while (count < most && rows.next()) {
+                    count++;
+                }
+            }
+        }
+        return count;
+    }
+
     public static void main(String[] args) throws Exception {
         String url = "jdbc:postgresql://" + args[0] + "/x?user=x&password=ignored";
         try (Connection connection = DriverManager.getConnection(url)) {
@@ -26,6 +40,9 @@ public class Jdbc {
                 }
                 System.out.println("batch " + batch.executeBatch().length);
             }
+            connection.rollback();
+            System.out.println("fetched " + fetched(connection, "select id from orders order by id", 500)
+                    + " " + fetched(connection, "select id from orders order by id desc", 1));
             connection.rollback();
             StringBuilder names = new StringBuilder();
             try (ResultSet columns = connection.getMetaData().getColumns(null, "public", "orders", null)) {

@@ -80,6 +80,17 @@ fn psycopg_pipelines_copies_and_uses_server_side_cursors() {
     assert_eq!(said.ok().out, format!("1225\n125250\n2500\n2500\n42P01\n{version} utf-8"));
 }
 
+/// A portal that is read in pieces, each behind a Sync, is on record as far as it was read.
+fn told_to_the_end(gateway: &Gateway, statement: &str, count: u64) {
+    let rows = gateway.duckdb(&format!(
+        "select e.status, e.rows, sum(len(a.rows)) as told from exchanges e join answers a using (exchange) \
+         where e.statement like '{statement}' group by all",
+    ));
+    assert_eq!(rows, [serde_json::json!({ "status": "ok", "rows": count, "told": count })]);
+    let orphans = gateway.duckdb("select message from events where kind = 'record.orphan'");
+    assert_eq!(orphans, Vec::<serde_json::Value>::new());
+}
+
 #[test]
 fn asyncpg_runs_with_its_own_introspection() {
     let gateway = Gateway::start(&Setup { version: Version::V18, ..Setup::default() });
@@ -99,14 +110,7 @@ fn asyncpg_runs_with_its_own_introspection() {
          asyncio.run(main())",
     );
     assert_eq!(said.ok().out, "6\n125250\n2.00\n5.00");
-    // A portal that is read in pieces, each behind a Sync, is on record to its end.
-    let rows = gateway.duckdb(
-        "select e.status, e.rows, sum(len(a.rows)) as told from exchanges e join answers a using (exchange) \
-         where e.statement like '%order by id' group by all",
-    );
-    assert_eq!(rows, [serde_json::json!({ "status": "ok", "rows": 500, "told": 500 })]);
-    let orphans = gateway.duckdb("select message from events where kind = 'record.orphan'");
-    assert_eq!(orphans, Vec::<serde_json::Value>::new());
+    told_to_the_end(&gateway, "%order by id", 500);
 }
 
 #[test]
@@ -142,10 +146,12 @@ fn jdbc_runs() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(
         text.trim(),
-        "sum 4950\nbatch 10\nmetadata id,customer,total,placed\nrefused 42501",
+        "sum 4950\nbatch 10\nfetched 500 1\nmetadata id,customer,total,placed\nrefused 42501",
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    told_to_the_end(&gateway, "%order by id", 500);
+    told_to_the_end(&gateway, "%order by id desc", 7);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A small tmpfs that fills up. Needs root; elsewhere the test says nothing.
 
+use std::os::unix::fs::DirEntryExt as _;
 use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount, umount};
@@ -82,17 +83,29 @@ fn a_full_disk_admits_nothing_but_still_takes_refusals() {
     drop(recorder);
 }
 
-fn named(wal: &Path, kind: &str) -> usize {
-    let names = wal.read_dir().unwrap().map(|entry| entry.unwrap().file_name());
-    names.filter(|name| name.to_string_lossy().starts_with(kind)).count()
+/// The inodes of files whose name begins so.
+fn inodes(wal: &Path, kind: &str) -> Vec<u64> {
+    let entries = wal.read_dir().unwrap().map(Result::unwrap);
+    let ours = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(kind));
+    ours.map(|entry| entry.ino()).collect()
 }
 
-#[test]
-fn a_segment_that_was_made_in_a_hurry_is_filled_with_zeros_when_it_is_quiet() {
+fn named(wal: &Path, kind: &str) -> usize {
+    inodes(wal, kind).len()
+}
+
+/// A record that has its spare.
+fn ready() -> (TempDir, PathBuf, Recorder) {
     let dir = TempDir::new().unwrap();
     let wal = dir.path().join("wal");
     let (recorder, _) = open(dir.path());
     wait_for("a spare", || named(&wal, "spare.") == 1);
+    (dir, wal, recorder)
+}
+
+#[test]
+fn a_segment_that_was_made_in_a_hurry_is_filled_with_zeros_when_it_is_quiet() {
+    let (dir, wal, recorder) = ready();
     let begin = Instant::now();
     let mut number = 0;
     while named(&wal, "blank.") == 0 {
@@ -131,15 +144,12 @@ fn a_segment_that_is_sealed_and_gone_gives_its_space_back() {
 
 #[test]
 fn a_segment_that_is_sealed_when_it_is_quiet_is_a_spare_at_once() {
-    let dir = TempDir::new().unwrap();
-    let wal = dir.path().join("wal");
-    let (recorder, _) = open(dir.path());
-    wait_for("a spare", || named(&wal, "spare.") == 1);
+    let (_dir, wal, recorder) = ready();
     for number in 1..=3 {
         put(&recorder, &event(number, 1_000));
+        let [active] = inodes(&wal, "0").try_into().unwrap();
         recorder.seal_blocking().unwrap();
-        assert_eq!(named(&wal, "blank."), 0);
-        wait_for("a spare", || named(&wal, "spare.") > 0);
+        assert!(inodes(&wal, "spare.").contains(&active), "round {number}");
         std::thread::sleep(Duration::from_millis(1_100));
     }
 }
