@@ -87,9 +87,9 @@ pub fn errno(reason: Reason) {
     unsafe { bpf_set_retval(-errno) };
 }
 
-/// Each CPU has counters of its own, but a program may be interrupted by another one.
+/// Each CPU has counters of its own, but a program may be interrupted by another one; and threads share sockets.
 #[inline(always)]
-fn add(counter: *mut u64, by: u64) {
+pub fn add(counter: *mut u64, by: u64) {
     // SAFETY: callers pass a pointer into a live map value.
     unsafe { asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) counter, in(reg) by) }
 }

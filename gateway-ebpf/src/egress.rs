@@ -6,14 +6,20 @@
 use aya_ebpf::bindings::{__sk_buff, bpf_sock};
 use aya_ebpf::helpers::generated::{bpf_ktime_get_ns, bpf_sk_fullsock, bpf_skb_load_bytes};
 use weir_abi::packet::{self, HEAD4, HEAD6, Packet};
-use weir_abi::{ASKER_NS, Address, AskerKey, Count, FlowMeta, Reason, TCP, UDP};
+use weir_abi::{ASKER_NS, Address, AnsweredKey, AskerKey, CLOSED, Count, FlowMeta, RESOLVERS};
+use weir_abi::{Reason, Resolvers, TCP, UDP};
 
 use crate::context::read;
 use crate::deny::{self, Refused};
 use crate::local::{Peer, reached, receiver};
-use crate::maps::{DNSQ, binding, meta, owner, resolvers, update};
+use crate::maps::{ANSWERED, DNSQ, binding, meta, owner, resolvers, update};
 use crate::redirect::{is_active, listener};
 use crate::resolver::behind;
+
+/// What was asked so long ago is not on its way any more.
+const FORGOTTEN_NS: u64 = 12 * ASKER_NS;
+/// More than is told apart, so that never all counts as answered.
+const UNCOUNTED: u64 = u16::MAX as u64;
 
 const IPV4: u32 = 0x0800_u16.to_be() as u32;
 const IPV6: u32 = 0x86dd_u16.to_be() as u32;
@@ -210,8 +216,12 @@ fn ask(
         .ok_or(Reason::PacketRoute)?;
     let port = u32::from(packet.source_port);
     let key = AskerKey { netns, address: packet.source, port, slot };
-    if is_anothers(&key) {
-        return Err(Reason::AskerLost);
+    // SAFETY: the storage was checked.
+    let cookie = unsafe { (*meta).cookie };
+    match before(&key, cookie) {
+        Before::Done => count_query(resolvers, slot, 1),
+        Before::Waits => count_query(resolvers, slot, UNCOUNTED),
+        Before::Anothers => return Err(Reason::AskerLost),
     }
     // SAFETY: both storages were checked.
     unsafe {
@@ -227,14 +237,54 @@ fn ask(
     Ok(())
 }
 
-/// Whether another binding has asked from there a moment ago: what it sent may not be read yet.
+/// What another socket asked from the same port.
+enum Before {
+    /// Nothing, or all of it is answered.
+    Done,
+    /// It may not be answered yet, and what is read of it counts for this one.
+    Waits,
+    /// The same, and it was another binding's a moment ago.
+    Anothers,
+}
+
+/// Whose was the port before it was this socket's?
 #[inline(always)]
-fn is_anothers(key: &AskerKey) -> bool {
-    let Some(asker) = DNSQ.get_ptr(*key) else { return false };
-    // SAFETY: a live value of the map; the helper takes no argument.
-    unsafe {
-        (*asker).binding != binding()
-            && bpf_ktime_get_ns().wrapping_sub((*asker).at_ns) <= ASKER_NS
+fn before(key: &AskerKey, cookie: u64) -> Before {
+    let Some(asker) = DNSQ.get_ptr(*key) else { return Before::Done };
+    // SAFETY: a live value of the map.
+    let asker = unsafe { &*asker };
+    // SAFETY: the helper takes no argument.
+    let age = unsafe { bpf_ktime_get_ns() }.wrapping_sub(asker.at_ns);
+    if asker.cookie == cookie || age > FORGOTTEN_NS || is_answered(asker, key.slot) {
+        Before::Done
+    } else if asker.binding == binding() || age > ASKER_NS {
+        Before::Waits
+    } else {
+        Before::Anothers
+    }
+}
+
+/// Whether nothing of what a closed socket asked is on its way.
+#[inline(always)]
+fn is_answered(asker: &FlowMeta, slot: u32) -> bool {
+    if asker.sent != CLOSED || asker.asked == u16::MAX {
+        return false;
+    }
+    let key = AnsweredKey { cookie: asker.cookie, slot: u64::from(slot) };
+    // SAFETY: a live value of the map, which is read at once.
+    ANSWERED.get_ptr(key).is_some_and(|answered| unsafe { *answered } == u32::from(asker.asked))
+}
+
+/// Counts a query, before anybody can receive it. Threads may share the socket.
+#[inline(always)]
+fn count_query(resolvers: *mut Resolvers, slot: u32, queries: u64) {
+    let mut index = 0;
+    while index < RESOLVERS {
+        if slot == index as u32 {
+            // SAFETY: the storage was checked, and the index is within its array.
+            deny::add(unsafe { &raw mut (*resolvers).asked[index] }, queries);
+        }
+        index += 1;
     }
 }
 

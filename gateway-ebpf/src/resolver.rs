@@ -6,7 +6,7 @@
 use aya_ebpf::bindings::bpf_sock;
 use weir_abi::{Address, AskerKey, CLOSED, Listener, RESOLVERS, Reason, Resolvers, address};
 
-use crate::maps::{DNSQ, owner, resolvers, resolvers_or_new};
+use crate::maps::{DNSQ, meta, owner, resolvers, resolvers_or_new};
 
 /// The slot that stands for a resolver on this socket, and its listener's port. Who asks more than
 /// there are slots loses the one that was taken first.
@@ -74,16 +74,28 @@ pub fn forget(socket: *mut bpf_sock) {
     if resolvers.is_null() || owner.is_null() {
         return;
     }
-    // SAFETY: both are not null.
-    let (netns, address, port) =
-        unsafe { ((*owner).netns, (*resolvers).source, (*resolvers).source_port) };
-    let mut slot = 0;
-    while slot < RESOLVERS as u32 {
-        if let Some(asker) = DNSQ.get_ptr_mut(AskerKey { netns, address, port, slot }) {
-            // SAFETY: a live value of the map.
-            unsafe { (*asker).sent = CLOSED };
+    let meta = meta(socket);
+    if meta.is_null() {
+        return;
+    }
+    // SAFETY: they are not null.
+    let (netns, address, port, cookie) =
+        unsafe { ((*owner).netns, (*resolvers).source, (*resolvers).source_port, (*meta).cookie) };
+    let mut index = 0;
+    while index < RESOLVERS {
+        let key = AskerKey { netns, address, port, slot: index as u32 };
+        if let Some(asker) = DNSQ.get_ptr_mut(key) {
+            // SAFETY: a live value of the map, and the index is within the array. Nobody sends any more.
+            unsafe {
+                if (*asker).cookie == cookie {
+                    let asked = (*resolvers).asked[index];
+                    let most = u16::MAX as u64;
+                    (*asker).asked = if asked < most { asked as u16 } else { u16::MAX };
+                    (*asker).sent = CLOSED;
+                }
+            }
         }
-        slot += 1;
+        index += 1;
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use aya::maps::MapError;
-use weir_abi::{ASKER_NS, Address, AskerKey, CLOSED, FlowMeta, TCP, UDP, address};
+use weir_abi::{ASKER_NS, Address, AnsweredKey, AskerKey, CLOSED, FlowMeta, TCP, UDP, address};
 
 use super::maps::Facts;
 use super::{Asker, FlowFacts, InterceptError, kernel};
@@ -55,9 +55,20 @@ impl FactsReader {
             return Ok(None);
         }
         if meta.sent == CLOSED {
-            return Ok(Some(Asker::Gone { binding: meta.binding }));
+            return Ok(Some(Asker::Gone { binding: meta.binding, cookie: meta.cookie }));
         }
         Ok(Some(Asker::There(facts(&meta))))
+    }
+
+    /// Counts a query that [`Self::dns`] told of as done with: nothing of it is said any more. Where all that a
+    /// closed socket asked is, its port may be another binding's at once. Of one DNS socket, by one task at a time.
+    pub fn answered(&self, slot: u32, cookie: u64) {
+        let key = AnsweredKey { cookie, slot: u64::from(slot) };
+        let mut answered = self.0.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = answered.get(&key, 0).unwrap_or(0).saturating_add(1);
+        if let Err(error) = answered.insert(key, count, 0) {
+            tracing::debug!(%error, "counting an answered DNS query");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, UdpSocket};
 
-use weir::intercept::FlowFacts;
+use weir::intercept::{Asker, FlowFacts};
 
 use crate::rig::{Client, Rig, receive, there};
 
@@ -87,4 +87,105 @@ attempt(lambda: s.send(b'query')); attempt(lambda: udp().sendto(b'q', ('192.0.2.
     rig.interceptor().revoke(7).unwrap();
     client.go();
     assert_eq!((client.line(), client.line()), ("EPERM".to_owned(), "EPERM".to_owned()));
+}
+
+const RESOLVER: &str = "('192.0.2.53', 53)";
+
+/// Asks from a port whenever it may go on, several times from each of some sockets.
+fn asks(port: u16, sockets: u32, queries: u32) -> String {
+    format!(
+        "
+def ask():
+    for i in range({sockets}):
+        s = udp(); s.bind(('127.0.0.1', {port}))
+        for j in range({queries}): s.sendto(b'q', {RESOLVER})
+        s.close()
+    return 'asked'
+while sys.stdin.readline(): attempt(ask)"
+    )
+}
+
+/// A rig with a second binding, and its leaf's clients.
+fn two_bindings(test: &str) -> (Rig, weir::intercept::Bound) {
+    let mut rig = Rig::new(test);
+    let other = rig.interceptor().bind(8, "other").unwrap();
+    (rig, other)
+}
+
+fn turn(client: &mut Client) -> String {
+    client.go();
+    client.line()
+}
+
+/// Takes a query and says it is answered.
+fn done(rig: &Rig) -> u64 {
+    let (_, from) = receive(&rig.listeners().dns[0]);
+    let facts = rig.interceptor.as_ref().unwrap().facts();
+    let Some(Asker::Gone { binding, cookie }) = facts.dns(rig.listeners().netns, 0, from).unwrap()
+    else {
+        panic!("the socket is closed")
+    };
+    facts.answered(0, cookie);
+    binding
+}
+
+#[test]
+fn a_port_is_anothers_once_all_that_was_asked_from_it_is_answered() {
+    let (rig, other) = two_bindings("dnsport");
+    let mut one = rig.client(&asks(39_901, 1, 2));
+    let mut two = Client::spawn(&["python3"], &asks(39_901, 1, 1));
+    rig.interceptor.as_ref().unwrap().enter(&other, two.child.id()).unwrap();
+    two.go();
+    assert_eq!(turn(&mut one), "asked");
+    assert_eq!(turn(&mut two), "EPERM");
+    assert_eq!(done(&rig), 7);
+    assert_eq!(turn(&mut two), "EPERM", "one is still on its way");
+    assert_eq!(done(&rig), 7);
+    assert_eq!(turn(&mut two), "asked");
+    assert_eq!(turn(&mut one), "EPERM");
+    assert_eq!(done(&rig), 8);
+    assert_eq!(turn(&mut one), "asked");
+    let counters = rig.interceptor.as_ref().unwrap().named_counters(8).unwrap();
+    assert_eq!(counters["denied_asker_lost"], 2);
+    assert_eq!(rig.count("denied_asker_lost"), 1);
+}
+
+/// What an earlier socket asked is taken for what a later one did, so that nobody knows what is on its way.
+#[test]
+fn a_port_that_one_binding_used_twice_at_once_is_not_anothers() {
+    let (rig, other) = two_bindings("dnstwice");
+    let mut one = rig.client(&asks(39_902, 2, 1));
+    let mut two = Client::spawn(&["python3"], &asks(39_902, 1, 1));
+    rig.interceptor.as_ref().unwrap().enter(&other, two.child.id()).unwrap();
+    two.go();
+    assert_eq!(turn(&mut one), "asked");
+    for _ in 0..2 {
+        assert_eq!(turn(&mut two), "EPERM");
+        assert_eq!(done(&rig), 7);
+    }
+    assert_eq!(turn(&mut two), "EPERM");
+}
+
+/// It may ask more.
+#[test]
+fn a_port_is_nobody_elses_while_the_socket_is_open() {
+    let (rig, other) = two_bindings("dnsopen");
+    let script = format!(
+        "s = udp(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('127.0.0.1', 39903))
+s.sendto(b'q', {RESOLVER}); say('asked'); input()"
+    );
+    let mut one = rig.client(&script);
+    assert_eq!(one.line(), "asked");
+    let (_, from) = receive(&rig.listeners().dns[0]);
+    let facts = rig.interceptor.as_ref().unwrap().facts();
+    let asker = there(facts.dns(rig.listeners().netns, 0, from).unwrap());
+    facts.answered(0, asker.cookie);
+    let script = format!(
+        "s = udp(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('127.0.0.1', 39903))
+attempt(lambda: s.sendto(b'q', {RESOLVER})); input()"
+    );
+    let mut two = Client::spawn(&["python3"], &script);
+    rig.interceptor.as_ref().unwrap().enter(&other, two.child.id()).unwrap();
+    two.go();
+    assert_eq!(two.line(), "EPERM");
 }

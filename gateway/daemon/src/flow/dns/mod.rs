@@ -79,10 +79,11 @@ pub async fn serve_udp(socket: UdpSocket, inlet: Inlet, services: Arc<Services>)
         };
         let found = match inlet.facts.dns(inlet.netns, inlet.slot, peer).ok().flatten() {
             Some(Asker::There(facts)) => Some(facts),
-            Some(Asker::Gone { binding }) => {
+            Some(Asker::Gone { binding, cookie }) => {
                 if let Some(tally) = services.tally(binding) {
                     tally.late_query();
                 }
+                inlet.facts.answered(inlet.slot, cookie);
                 continue;
             }
             None => None,
@@ -101,15 +102,18 @@ pub async fn serve_udp(socket: UdpSocket, inlet: Inlet, services: Arc<Services>)
             note(&services, event.with("peer", peer)).await;
             continue;
         };
+        let cookie = found.cookie;
         let asker = Client::of(&session, found);
         let query = datagram.get(..count).unwrap_or_default().to_vec();
         let (socket, services, served) = (socket.clone(), services.clone(), services.serving());
+        let (facts, slot) = (inlet.facts.clone(), inlet.slot);
         tokio::task::spawn_local(async move {
             if let Some(answer) = answer(&services, &asker, &query, false).await
                 && let Err(error) = socket.send_to(&answer, peer).await
             {
                 tracing::debug!(%error, "answering a DNS query");
             }
+            facts.answered(slot, cookie);
             drop(served);
         });
     }
