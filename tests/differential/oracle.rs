@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weir_classify::{BEHIND_QUERY, Behind};
+use weir_classify::{BEHIND_QUERY, Behind, Sources};
 use weir_tests::Postgres;
 
 use crate::client::{Answer, Client};
@@ -151,7 +151,12 @@ impl Oracle {
     pub fn behind(&mut self) -> Behind {
         let queries = BEHIND_QUERY.split(";\n");
         let results: Vec<_> = queries.map(|query| self.rows(query)).collect();
-        Behind::new(&results).expect("all results")
+        let mut sources = Sources::default();
+        for wanted in sources.wanted(&results) {
+            let texts: Vec<_> = wanted.split(";\n").map(|query| self.rows(query)).collect();
+            sources.learn(&texts);
+        }
+        sources.behind(&results).expect("all results")
     }
 
     fn learn(&mut self) {

@@ -200,6 +200,56 @@ said += u.ask(Q(\"select array_length('after')\"))"
     assert_eq!(gateway.postgres.direct("select count(*) from trap_log"), "0");
 }
 
+/// Each change is followed by a read of what it changed, faster than the connection that reads the catalogue is
+/// given up; then by others, when it is ended meanwhile, and when it was given up.
+#[test]
+fn what_changes_time_and_again_is_read_each_time() {
+    let (gateway, _folder) = start();
+    const DONE: &str = "b'done'";
+    let readers = "select pid from pg_stat_activity where application_name = 'weir catalogue'";
+    let changes = "
+t = Talk(); u = Talk()
+def see(change, query, bad):
+    global said
+    done = t.ask(Q(change)); seen = u.ask(Q(query))
+    right = b'Nobody knows' in seen if bad else b'SELECT ' in seen
+    if not right or b'ERROR' in done: said += b'WRONG: %s, %s: %s %s ' % (change.encode(), query.encode(), done, seen)
+    return right
+make = 'create or replace function public.btrim(t varchar) returns text language sql immutable as $$ %s $$'
+good = make % 'select pg_catalog.btrim(t::text)'
+bad = make % 'insert into trap_log values (t) returning what'
+def behind(add, query, remove):
+    see(good, 'select btrim(s) from t', False); see(add, query, False)
+    for i in range(2): see(bad, query, True); see(good, query, False)
+    see(remove, query, False); see(bad, query, False)
+for i in range(3): see(good, 'select btrim(s) from t', False); see(bad, 'select btrim(s) from t', True)
+behind('create view seen as select btrim(s) as one from t', 'select * from seen',
+  'create or replace view seen as select s::text as one from t')
+behind('create domain small as varchar check (btrim(value) is not null)', 'select $$a$$::small',
+  'alter domain small drop constraint small_check')
+see('create table mother (name varchar); create table child () inherits (mother)', 'select * from mother', False)
+behind('create index at on child (btrim(name))', 'select * from mother', 'alter table child no inherit mother')
+behind('alter table child inherit mother', 'select * from mother', 'drop index at')
+behind('create policy p on mother using (btrim(name) is not null)', 'select * from mother', 'drop policy p on mother')
+behind('alter table mother add check (btrim(name) > $$a$$)', 'select * from mother',
+  'alter table mother drop constraint mother_name_check')
+see('drop function public.btrim(varchar)', 'select btrim(s) from t', False)
+see('drop table mother cascade; drop view seen; drop domain small', 'select * from t', False)
+said += b'done'
+";
+    let said = attack(&gateway, changes);
+    assert_eq!(said, DONE);
+    let reader = gateway.postgres.direct(readers);
+    assert!(reader.parse::<u32>().is_ok(), "one connection: {reader}");
+    let end = format!("select pg_terminate_backend(pid) from ({readers}) s");
+    assert_eq!(gateway.postgres.direct(&end), "t");
+    assert_eq!(attack(&gateway, changes), DONE);
+    wait_for("the connection to be given up", Duration::from_secs(5), || {
+        gateway.postgres.direct(readers).is_empty().then_some(())
+    });
+    assert_eq!(attack(&gateway, changes), DONE);
+}
+
 /// The schema has changed, so that the catalogue has to be read for what the transaction asks next; and who
 /// waits for the transaction has locked the catalogue's own tables for everybody else.
 #[test]

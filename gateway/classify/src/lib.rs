@@ -14,6 +14,7 @@ pub use facts::{Facts, Said, join};
 pub use guard::SqlState;
 pub use postgres::{
     BEHIND_QUERY, Before, BeforeImage, Behind, Body, Comparison, Given, Names, Place, Places, Row,
+    Sources,
 };
 pub use postgres::{body, is_ascii_safe, is_safe_function, is_utf8};
 pub use postgres::{mentions_replication, replication};

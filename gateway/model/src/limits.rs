@@ -120,10 +120,12 @@ pub const STARTING_PER_SESSION: usize = 512;
 pub const LOGIN_BYTES: usize = 1 << 20;
 /// Columns of a result (`MaxTupleAttributeNumber` in `htup_details.h`).
 pub const COLUMNS: usize = 1_664;
-/// What a target's catalogue may take on the wire.
+/// What the results of one query for a target's catalogue may take on the wire.
 pub const CATALOGUE_BYTES: usize = 256 << 20;
-/// Reading a target's catalogue.
-pub const CATALOGUE_MS: u64 = 20_000;
+/// What all of them may.
+pub const WHOLE_CATALOGUE_BYTES: usize = 512 << 20;
+/// Reading a target's catalogue, log-in aside.
+pub const CATALOGUE_MS: u64 = 40_000;
 /// How often who waits for a target looks whether its client is still there.
 pub const LOOK_MS: u64 = 500;
 /// Last words to a peer that may not be reading.

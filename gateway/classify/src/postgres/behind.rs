@@ -7,6 +7,8 @@
 //! a read, and so does what uses it.
 
 mod read;
+mod sources;
+mod tree;
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -14,11 +16,20 @@ use weir_model::{Operation, ResourceKind};
 
 use crate::Facts;
 
-/// The queries whose results [`Behind::new`] reads, for one simple query.
+pub use sources::Sources;
+
+/// The queries whose results [`Sources::behind`] reads, for one simple query.
 pub const QUERY: &str = include_str!("behind/query.sql");
 
 /// A row of texts; what is NULL is empty.
 pub type Row = Vec<String>;
+
+/// Numbers below this belong to the system.
+const FIRST_NORMAL: u32 = 16_384;
+
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok()
+}
 
 /// What may do more than read, by name whatever its schema.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -34,12 +45,6 @@ pub struct Behind {
 }
 
 impl Behind {
-    /// Reads the results of [`QUERY`], in their order; nothing where some are missing.
-    pub fn new(results: &[Vec<Row>]) -> Option<Self> {
-        let wanted = QUERY.split(";\n").count();
-        (results.len() >= wanted).then(|| read::behind(results))
-    }
-
     /// Whether there is nothing of the kind.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -35,7 +35,7 @@ mod write;
 
 pub(crate) use before::before_image;
 pub use before::{Before, BeforeImage};
-pub use behind::{Behind, QUERY as BEHIND_QUERY, Row};
+pub use behind::{Behind, QUERY as BEHIND_QUERY, Row, Sources};
 pub use body::{Body, body, is_safe_function};
 pub use encoding::{is_ascii_safe, is_utf8};
 pub(crate) use fastpath::call;

@@ -1,83 +1,124 @@
 //! Finds what may do more than read: starts with what can't be followed, and goes on to whatever uses it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::{Behind, Row};
-use crate::postgres::body::{Body, body, is_safe_function};
+use super::sources::{Key, Kind, Planned, Sources};
+use super::{Behind, FIRST_NORMAL, Row, number};
+use crate::postgres::body::{Body, is_safe_function};
 
-/// Longer bodies are cut by the query, so they are not judged.
-const BODY_CHARACTERS: usize = 65_536;
+/// Where each result of the query is.
+const FUNCTIONS: usize = 0;
+const AGGREGATES: usize = 1;
+const OPERATORS: usize = 2;
+const CASTS: usize = 3;
+const TYPES: usize = 4;
+const TYPE_PARTS: usize = 5;
+const RELATIONS: usize = 6;
+const COLUMNS: usize = 7;
+const INHERITANCE: usize = 8;
+const STORED: usize = 9;
+const RESULTS: usize = 10;
 
-struct Function {
-    name: String,
+struct Function<'a> {
+    name: &'a str,
     dotted: bool,
-    /// The server has one of that name, which a call may mean.
-    overloads: bool,
-    types: Vec<u32>,
     /// What it is made of, where that can be followed; what is not written in SQL has nothing to follow.
-    body: Option<Body>,
+    body: Option<&'a Body>,
+    planned: Planned,
 }
 
-struct Operator {
+struct Operator<'a> {
     number: u32,
-    name: String,
-    function: (u32, String),
+    name: &'a str,
 }
 
 /// Everything of users' own, and what of it is found to do more than read.
-#[derive(Default)]
-struct Search {
-    functions: HashMap<u32, Function>,
-    operators: Vec<Operator>,
-    /// Casts: source, target, function.
-    casts: Vec<(u32, u32, (u32, String))>,
-    type_names: HashMap<u32, String>,
-    /// From types to those that they are made of.
-    type_parts: Vec<(u32, u32)>,
-    relation_names: HashMap<u32, String>,
-    relation_types: Vec<(u32, u32)>,
-    /// What stored expressions name: whose, and which object of whatever kind.
-    named: Vec<(Kind, u32, u32)>,
+struct Search<'a> {
+    sources: &'a Sources,
+    functions: HashMap<u32, Function<'a>>,
+    operators: Vec<Operator<'a>>,
+    type_names: HashMap<u32, &'a str>,
+    relation_names: HashMap<u32, &'a str>,
+    /// From whatever does more than read where another thing does, to that.
+    edges: Vec<(u32, u32)>,
     /// The numbers of what does more than read. Numbers are unique in a catalogue only: two things that
     /// share one are both taken for it.
     found: HashSet<u32>,
-    /// The names of functions that do, and of those that do not.
-    bad_names: HashSet<String>,
-    known_names: HashSet<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Function,
-    Type,
-    Relation,
+/// What a function is made of that there is nothing in.
+static NOTHING: Body = Body {
+    functions: BTreeSet::new(),
+    unlisted: BTreeSet::new(),
+    operators: BTreeSet::new(),
+    words: BTreeSet::new(),
+};
+
+/// What `sources` has to know of the results.
+pub(super) fn keys(results: &[Vec<Row>]) -> impl Iterator<Item = Key> {
+    let functions = result(results, FUNCTIONS).iter().filter_map(|row| {
+        let [oid, version, ..] = row.as_slice() else { return None };
+        Some((Kind::Function, number(oid)?, number(version)?))
+    });
+    functions.chain(result(results, STORED).iter().filter_map(stored).map(|(key, _)| key))
 }
 
-/// Numbers below this belong to the system.
-const FIRST_NORMAL: u32 = 16_384;
-
-pub(super) fn behind(results: &[Vec<Row>]) -> Behind {
-    let mut search = Search::default();
-    let result = |place: usize| results.get(place).map(Vec::as_slice).unwrap_or_default();
-    result(0).iter().for_each(|row| search.function(row));
-    result(1).iter().for_each(|row| search.aggregate(row));
-    result(2).iter().for_each(|row| search.operator(row));
-    result(3).iter().for_each(|row| search.cast(row));
-    result(4).iter().for_each(|row| search.a_type(row));
-    result(5).iter().for_each(|row| search.relation(row));
-    result(6).iter().for_each(|row| search.expression(row));
-    while search.spread() {}
-    search.finish()
+fn result(results: &[Vec<Row>], place: usize) -> &[Row] {
+    results.get(place).map(Vec::as_slice).unwrap_or_default()
 }
 
-fn number(text: &str) -> Option<u32> {
-    text.parse().ok()
+/// A stored expression and its owner.
+fn stored(row: &Row) -> Option<(Key, u32)> {
+    let [letter, oid, version, owner] = row.as_slice() else { return None };
+    Some(((Kind::from_letter(letter)?, number(oid)?, number(version)?), number(owner)?))
 }
 
-impl Search {
-    fn function(&mut self, row: &Row) {
+/// Rows of numbers only.
+fn pairs(results: &[Vec<Row>], place: usize) -> impl Iterator<Item = (u32, u32)> {
+    result(results, place).iter().filter_map(|row| {
+        let [one, other] = row.as_slice() else { return None };
+        Some((number(one)?, number(other)?))
+    })
+}
+
+pub(super) fn behind(results: &[Vec<Row>], sources: &Sources) -> Option<Behind> {
+    if results.len() < RESULTS {
+        return None;
+    }
+    let mut search = Search {
+        sources,
+        functions: HashMap::new(),
+        operators: Vec::new(),
+        type_names: HashMap::new(),
+        relation_names: HashMap::new(),
+        edges: Vec::new(),
+        found: HashSet::new(),
+    };
+    result(results, FUNCTIONS).iter().for_each(|row| search.function(row));
+    pairs(results, AGGREGATES).for_each(|(aggregate, function)| search.calls(aggregate, function));
+    result(results, OPERATORS).iter().for_each(|row| search.operator(row));
+    result(results, CASTS).iter().for_each(|row| search.cast(row));
+    search.type_names = names(result(results, TYPES));
+    search.edges.extend(pairs(results, TYPE_PARTS));
+    search.relations(results);
+    search.expressions(results);
+    search.spread();
+    Some(search.finish())
+}
+
+fn names(rows: &[Row]) -> HashMap<u32, &str> {
+    let names = rows.iter().filter_map(|row| {
+        let [oid, name] = row.as_slice() else { return None };
+        Some((number(oid)?, name.as_str()))
+    });
+    names.collect()
+}
+
+impl<'a> Search<'a> {
+    fn function(&mut self, row: &'a Row) {
         let [
             oid,
+            version,
             name,
             language,
             volatility,
@@ -86,172 +127,226 @@ impl Search {
             types,
             settings,
             extension,
-            overloads,
-            text,
+            defaults,
+            has_tree,
         ] = row.as_slice()
         else {
             return;
         };
-        let Some(oid) = number(oid) else { return };
+        let (Some(oid), Some(version)) = (number(oid), number(version)) else { return };
+        let key = (Kind::Function, oid, version);
         let native = matches!(language.as_str(), "c" | "internal");
         let is_sql = matches!(language.as_str(), "sql" | "plpgsql");
         let quiet = volatility != "v" || is_safe_function(name);
         let found = if native || extension == "t" {
             // Those who may make such a thing need no way round Weir.
-            quiet.then(Body::default)
+            quiet.then_some(&NOTHING)
         } else {
-            let whole = is_sql && text.chars().count() < BODY_CHARACTERS && plain(settings);
             // SELECT ... INTO makes a table, but in PL/pgSQL, where it sets variables.
             let makes = |body: &Body| language == "sql" && body.words.contains("into");
-            whole.then(|| body(text)).flatten().filter(|body| !makes(body))
+            let readable = is_sql && plain(settings);
+            let body = readable.then(|| self.sources.body(&key)).flatten();
+            body.filter(|body| !makes(body))
         };
         // An aggregate does what its functions do.
-        let found = if kind == "a" { Some(Body::default()) } else { found };
+        let found = if kind == "a" { Some(&NOTHING) } else { found };
         if found.is_none() {
             self.found.insert(oid);
         }
-        let types = types.split(' ').filter_map(number).collect();
-        let (name, dotted, overloads) = (name.clone(), dotted == "t", overloads == "t");
-        let function = Function { name, dotted, overloads, types, body: found };
+        if has_tree == "t" {
+            self.expression(key, oid);
+        }
+        self.edges.extend(types.split(' ').filter_map(number).map(|number| (oid, number)));
+        let planned = Planned::new(language, volatility, defaults);
+        let function = Function { name, dotted: dotted == "t", body: found, planned };
         self.functions.insert(oid, function);
     }
 
-    fn aggregate(&mut self, row: &Row) {
-        let [aggregate, function, name] = row.as_slice() else { return };
-        let (Some(aggregate), Some(function)) = (number(aggregate), number(function)) else {
-            return;
-        };
+    /// What calls a function does more than read where that does.
+    fn calls(&mut self, owner: u32, function: u32) {
         if function >= FIRST_NORMAL {
-            self.named.push((Kind::Function, aggregate, function));
-        } else if !is_safe_function(name) {
-            self.found.insert(aggregate);
-        }
-    }
-
-    fn operator(&mut self, row: &Row) {
-        let [oid, name, function, of] = row.as_slice() else { return };
-        let (Some(number), Some(function)) = (number(oid), number(function)) else { return };
-        let function = (function, of.clone());
-        self.operators.push(Operator { number, name: name.clone(), function });
-    }
-
-    fn cast(&mut self, row: &Row) {
-        let [source, target, function, name] = row.as_slice() else { return };
-        let numbers = (number(source), number(target), number(function));
-        let (Some(source), Some(target), Some(function)) = numbers else { return };
-        self.casts.push((source, target, (function, name.clone())));
-    }
-
-    fn a_type(&mut self, row: &Row) {
-        let [oid, name, part] = row.as_slice() else { return };
-        let Some(oid) = number(oid) else { return };
-        self.type_names.insert(oid, name.clone());
-        self.type_parts.extend(number(part).map(|part| (oid, part)));
-    }
-
-    fn relation(&mut self, row: &Row) {
-        let [oid, name, column] = row.as_slice() else { return };
-        let Some(oid) = number(oid) else { return };
-        self.relation_names.insert(oid, name.clone());
-        self.relation_types.extend(number(column).map(|column| (oid, column)));
-    }
-
-    fn expression(&mut self, row: &Row) {
-        let [kind, owner, named, server] = row.as_slice() else { return };
-        let (Some(owner), Some(named)) = (number(owner), number(named)) else { return };
-        let kind = match kind.as_str() {
-            "function" => Kind::Function,
-            "type" => Kind::Type,
-            _ => Kind::Relation,
-        };
-        if named >= FIRST_NORMAL {
-            self.named.push((kind, owner, named));
-        } else if !is_safe_function(server) {
+            self.edges.push((owner, function));
+        } else if !self.sources.is_safe(function) {
             self.found.insert(owner);
         }
     }
 
-    /// Goes one step further; whether anything was found.
-    fn spread(&mut self) -> bool {
-        let before = self.found.len();
-        let functions = self.functions.values().filter(|function| !function.overloads);
-        self.known_names = functions.map(|function| function.name.clone()).collect();
-        let bad = self.functions.iter().filter(|(oid, _)| self.found.contains(oid));
-        self.bad_names = bad.map(|(_, function)| function.name.clone()).collect();
-        let words = self.words();
-        let mut found: Vec<u32> = Vec::new();
-        for (oid, function) in &self.functions {
-            let by_type = function.types.iter().any(|number| self.found.contains(number));
-            let by_body = function.body.as_ref().is_some_and(|body| self.does_more(body, &words));
-            found.extend((by_type || by_body).then_some(*oid));
-        }
-        for operator in &self.operators {
-            found.extend(self.runs(&operator.function).then_some(operator.number));
-        }
-        for (source, target, function) in &self.casts {
-            // A cast is used only with both of its types, so that the one of a user's tells enough.
-            let own = [*source, *target].into_iter().filter(|number| *number >= FIRST_NORMAL);
-            let own: Vec<u32> = own.collect();
-            let types = if own.is_empty() { vec![*source, *target] } else { own };
-            found.extend(self.runs(function).then_some(types).into_iter().flatten());
-        }
-        for edges in [&self.type_parts, &self.relation_types] {
-            found.extend(edges.iter().filter(|(_, part)| self.found.contains(part)).map(|e| e.0));
-        }
-        let named = self.named.iter().filter(|(_, _, named)| self.found.contains(named));
-        found.extend(named.map(|(_, owner, _)| *owner));
-        self.found.extend(found);
-        self.found.len() > before
+    fn operator(&mut self, row: &'a Row) {
+        let [oid, name, function] = row.as_slice() else { return };
+        let (Some(number), Some(function)) = (number(oid), number(function)) else { return };
+        self.operators.push(Operator { number, name });
+        self.calls(number, function);
     }
 
-    /// The names that no word of a body may be: types and relations.
-    fn words(&self) -> HashSet<&str> {
+    fn cast(&mut self, row: &Row) {
+        let [source, target, function] = row.as_slice() else { return };
+        let numbers = (number(source), number(target), number(function));
+        let (Some(source), Some(target), Some(function)) = numbers else { return };
+        // A cast is used only with both of its types, so that the one of a user's tells enough.
+        let own = source.max(target) >= FIRST_NORMAL;
+        for kind in [source, target] {
+            if kind >= FIRST_NORMAL || !own {
+                self.calls(kind, function);
+            }
+        }
+    }
+
+    /// Relations, the types of their rows, and those of their columns.
+    fn relations(&mut self, results: &'a [Vec<Row>]) {
+        let mut rows: HashMap<u32, (u32, bool)> = HashMap::new();
+        for row in result(results, RELATIONS) {
+            let [oid, of_rows, name, readable] = row.as_slice() else { continue };
+            let (Some(oid), Some(of_rows)) = (number(oid), number(of_rows)) else { continue };
+            rows.insert(oid, (of_rows, readable == "t"));
+            if readable == "t" {
+                self.relation_names.insert(oid, name);
+            }
+        }
+        for (relation, column) in pairs(results, COLUMNS) {
+            let Some((of_rows, readable)) = rows.get(&relation) else { continue };
+            if *readable {
+                self.edges.push((relation, column));
+            }
+            if column >= FIRST_NORMAL {
+                self.edges.push((*of_rows, column));
+            }
+        }
+    }
+
+    /// What stored expressions name.
+    fn expressions(&mut self, results: &[Vec<Row>]) {
+        let mut parents: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (child, parent) in pairs(results, INHERITANCE) {
+            parents.entry(child).or_default().push(parent);
+            children.entry(parent).or_default().push(child);
+        }
+        for (key, owner) in result(results, STORED).iter().filter_map(stored) {
+            if !key.0.is_planned() {
+                self.expression(key, owner);
+                continue;
+            }
+            // Partitions have their parents' key as a constraint, and planning a read of a relation plans what
+            // inherits from it.
+            let below = if key.0 == Kind::Partition { &children } else { &HashMap::new() };
+            for owner in reached(&reached(&[owner], below), &parents) {
+                self.expression(key, owner);
+            }
+        }
+    }
+
+    fn expression(&mut self, key: Key, owner: u32) {
+        let Some(tree) = self.sources.tree(&key) else { return };
+        if tree.writes {
+            self.found.insert(owner);
+        }
+        self.edges.extend(tree.numbers.iter().map(|number| (owner, *number)));
+        for call in &tree.calls {
+            let planned = match self.functions.get(&call.function) {
+                Some(function) => Some(function.planned),
+                None => self.sources.planned(call.function),
+            };
+            if !key.0.is_planned() || planned.is_none_or(|planned| planned.runs(call.of_column)) {
+                self.calls(owner, call.function);
+            }
+        }
+    }
+
+    /// Finds whatever does more than read because of what was found before.
+    fn spread(&mut self) {
+        let mut users: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (user, used) in &self.edges {
+            users.entry(*used).or_default().push(*user);
+        }
+        let mut new: Vec<u32> = self.found.iter().copied().collect();
+        while !new.is_empty() {
+            while let Some(used) = new.pop() {
+                let users = users.get(&used).into_iter().flatten();
+                new.extend(users.filter(|user| self.found.insert(**user)));
+            }
+            new = self.by_body();
+            self.found.extend(&new);
+        }
+    }
+
+    /// Functions whose bodies do more than read, as far as that was not found before.
+    fn by_body(&self) -> Vec<u32> {
+        let found = |oid: &u32| self.found.contains(oid);
+        let functions = self.functions.iter().filter(|(oid, _)| found(oid)).map(|(_, f)| f);
         let names = self.type_names.iter().chain(&self.relation_names);
-        names.filter(|(oid, _)| self.found.contains(oid)).map(|(_, name)| name.as_str()).collect()
-    }
-
-    fn does_more(&self, body: &Body, words: &HashSet<&str>) -> bool {
-        let unknown = |name: &String| !self.known_names.contains(name);
-        let operators = self.operators.iter().filter(|o| self.found.contains(&o.number));
-        body.unlisted.iter().any(unknown)
-            || body.functions.iter().any(|name| self.bad_names.contains(name))
-            || body.words.iter().any(|word| words.contains(word.as_str()) || self.is_dotted(word))
-            || operators.into_iter().any(|operator| body.operators.contains(&operator.name))
-    }
-
-    /// Whether a word may be a call by a row's dot of what does more than read.
-    fn is_dotted(&self, word: &str) -> bool {
-        self.bad_names.contains(word)
-            && self.functions.iter().any(|(oid, function)| {
-                function.dotted && function.name == word && self.found.contains(oid)
-            })
-    }
-
-    fn runs(&self, (number, name): &(u32, String)) -> bool {
-        match *number >= FIRST_NORMAL {
-            true => self.found.contains(number),
-            false => !is_safe_function(name),
-        }
+        let operators = self.operators.iter().filter(|operator| found(&operator.number));
+        let bad = Bad {
+            known: self.functions.values().map(|function| function.name).collect(),
+            functions: functions.clone().map(|function| function.name).collect(),
+            dotted: functions.filter(|function| function.dotted).map(|f| f.name).collect(),
+            words: names.filter(|(oid, _)| found(oid)).map(|(_, name)| *name).collect(),
+            operators: operators.map(|operator| operator.name).collect(),
+        };
+        let rest = self.functions.iter().filter(|(oid, _)| !found(oid));
+        rest.filter(|(_, function)| function.body.is_some_and(|body| bad.is_in(body, self.sources)))
+            .map(|(oid, _)| *oid)
+            .collect()
     }
 
     fn finish(self) -> Behind {
         let found = |oid: &u32| self.found.contains(oid);
-        let names = |names: &HashMap<u32, String>| -> HashSet<String> {
+        let names = |names: &HashMap<u32, &str>| -> HashSet<String> {
             let names = names.iter().filter(|(oid, _)| found(oid));
-            names.map(|(_, name)| name.clone()).collect()
+            names.map(|(_, name)| (*name).to_owned()).collect()
         };
         let types = names(&self.type_names);
         let numbers = self.found.iter().filter(|oid| self.type_names.contains_key(oid));
         let numbers = numbers.copied().collect();
         let bad = self.functions.iter().filter(|(oid, _)| found(oid)).map(|(_, f)| f);
-        let dotted = bad.clone().filter(|f| f.dotted).map(|f| f.name.clone()).collect();
+        let dotted = bad.clone().filter(|f| f.dotted).map(|f| f.name.to_owned()).collect();
         // `name(x)` is a cast where no function is called so.
-        let functions = bad.map(|f| f.name.clone()).chain(types.iter().cloned()).collect();
+        let functions = bad.map(|f| f.name.to_owned()).chain(types.iter().cloned()).collect();
         let operators = self.operators.iter().filter(|o| found(&o.number));
-        let operators = operators.map(|operator| operator.name.clone()).collect();
+        let operators = operators.map(|operator| operator.name.to_owned()).collect();
         let relations = names(&self.relation_names);
         Behind { functions, dotted, operators, types, numbers, relations }
     }
+}
+
+/// The names of what was found.
+struct Bad<'a> {
+    functions: HashSet<&'a str>,
+    /// Those of the functions that a row's dot may call.
+    dotted: HashSet<&'a str>,
+    /// Types and relations.
+    words: HashSet<&'a str>,
+    operators: HashSet<&'a str>,
+    /// Not of what was found, but of all users' functions.
+    known: HashSet<&'a str>,
+}
+
+impl Bad<'_> {
+    /// Whether a body may name any of it, or a function that nobody knows.
+    fn is_in(&self, body: &Body, sources: &Sources) -> bool {
+        // What the server has of that name, a call may mean.
+        let unknown = |name: &String| !self.known.contains(name.as_str()) || sources.has_own(name);
+        let bad = |word: &String| {
+            self.words.contains(word.as_str()) || self.dotted.contains(word.as_str())
+        };
+        body.unlisted.iter().any(unknown)
+            || body.functions.iter().any(|name| self.functions.contains(name.as_str()))
+            || body.words.iter().any(bad)
+            || body.operators.iter().any(|name| self.operators.contains(name.as_str()))
+    }
+}
+
+/// All that can be reached from some, themselves included.
+fn reached(from: &[u32], edges: &HashMap<u32, Vec<u32>>) -> Vec<u32> {
+    let mut reached = from.to_vec();
+    let mut seen: HashSet<u32> = from.iter().copied().collect();
+    let mut at = 0;
+    while let Some(next) = reached.get(at) {
+        at += 1;
+        let new = edges.get(next).into_iter().flatten().filter(|other| seen.insert(**other));
+        let new: Vec<u32> = new.copied().collect();
+        reached.extend(new);
+    }
+    reached
 }
 
 /// Whether a function's settings change nothing of how its text is read or what it may do.

@@ -7,7 +7,6 @@ use anyhow::{Context as _, bail};
 use weir_classify::Row;
 use weir_mask::{Family, Sample, suggest};
 use weir_wire::postgres::backend::{self, Backend};
-use weir_wire::postgres::build;
 
 use super::{Found, Proposed, Scan};
 use crate::config::{Config, TargetConfig};
@@ -148,11 +147,7 @@ fn said(message: &[u8]) -> String {
 
 /// Runs SQL; the rows of the first statement that has some.
 async fn query(upstream: &mut Upstream, sql: &str) -> Result<Vec<Row>, ReadError> {
-    let broken = |error: String| ReadError::Broken(error);
-    let mut message = Vec::new();
-    build::query(sql.as_bytes(), &mut message).map_err(|error| broken(error.to_string()))?;
-    upstream.stream.write(&message).await.map_err(|error| broken(error.to_string()))?;
-    let results = read::results(upstream).await?;
+    let results = read::asked(upstream, sql).await?;
     Ok(results.into_iter().find(|rows| !rows.is_empty()).unwrap_or_default())
 }
 

@@ -5,6 +5,7 @@
 
 mod assemble;
 pub mod read;
+mod reader;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use weir_model::{Class, ColumnRef, Effect, Operation, Resource, ResourceKind};
 
 use super::lane::Lane;
 use crate::flow::services::Live;
+use reader::Reader;
 
 /// How long what was read is believed: others may change the schema past Weir.
 pub const FRESH: Duration = Duration::from_secs(60);
@@ -189,6 +191,7 @@ fn is_of(column: &ColumnRef, operation: &Operation) -> bool {
 struct Kept {
     known: Seen,
     failure: Option<Failure>,
+    reader: Option<Reader>,
 }
 
 struct Failure {
@@ -341,7 +344,7 @@ async fn whole(
     let slot = lane.services.catalogues.slot(lane);
     let mut kept = slot.lock().await;
     // In this order: rules that are newer than the version are only read once more.
-    let version = lane.version();
+    let (version, generation) = (lane.version(), lane.services.generation());
     let live = &lane.live();
     if let Some(known) = fresh(&kept.known, version)
         && tables.clone().all(|table| known.2.knows(table))
@@ -353,13 +356,16 @@ async fn whole(
     }
     let begin = Instant::now();
     // Seldom, so its room is not one that each connection keeps.
-    match Box::pin(read::catalogue(lane, live, classifies(lane, live))).await {
-        Ok(catalogue) => {
-            let known = (version, begin, Arc::new(catalogue));
-            *kept = Kept { known: Seen(Some(known.clone())), failure: None };
+    match Box::pin(reader::catalogue(kept.reader.take(), lane, (generation, live))).await {
+        Ok((catalogue, reader)) => {
+            let known = (version, begin, catalogue);
+            kept.known = Seen(Some(known.clone()));
+            kept.failure = None;
+            reader::keep(&slot, &mut kept.reader, reader);
             Ok(known)
         }
         Err(error) => {
+            let error = format!("reading the catalogue: {error}");
             let (target, database) = (&lane.config.name, &lane.database);
             tracing::warn!(%target, %database, %error, "statements with names are unknown until then");
             // What was known is still so for those who need no more of it.

@@ -10,14 +10,14 @@ const TEXTS: [&str; 3] = ["25", "1043", "1042"];
 /// Ordinary and partitioned tables.
 const TABLES: [&str; 2] = ["r", "p"];
 
-/// Puts the results together: `SET`, columns, dependencies, inheritance, generated columns.
+/// Puts the results together: columns, dependencies, inheritance, generated columns.
 pub(super) fn assemble(
     results: &[Vec<Row>],
     classes: impl Fn(&str, &str, &str) -> Vec<Class>,
 ) -> Catalogue {
     let result = |place: usize| results.get(place).map(Vec::as_slice).unwrap_or_default();
     let mut catalogue = Catalogue::default();
-    for row in result(1) {
+    for row in result(0) {
         let [oid, schema, table, number, column, kind, of] = row.as_slice() else { continue };
         let (Ok(oid), Ok(number)) = (oid.parse(), number.parse()) else { continue };
         let classes = classes(schema, table, column);
@@ -39,9 +39,9 @@ pub(super) fn assemble(
         let [table, column, source] = row.as_slice() else { return None };
         Some((table.parse().ok()?, column.parse().ok()?, source.parse().ok()?))
     };
-    let views: Vec<_> = result(2).iter().filter_map(numbers).collect();
-    let children: Vec<_> = result(3).iter().filter_map(numbers).collect();
-    let generated: Vec<_> = result(4).iter().filter_map(generated).collect();
+    let views: Vec<_> = result(1).iter().filter_map(numbers).collect();
+    let children: Vec<_> = result(2).iter().filter_map(numbers).collect();
+    let generated: Vec<_> = result(3).iter().filter_map(generated).collect();
     while catalogue.spread(&views, &children) | catalogue.generate(&generated) {}
     for (key, (column, _)) in catalogue.columns.iter().filter(|(_, (_, c))| !c.is_empty()) {
         catalogue.by_name.entry(column.column.clone()).or_default().push(*key);
