@@ -87,7 +87,7 @@ pub fn errno(reason: Reason) {
     unsafe { bpf_set_retval(-errno) };
 }
 
-/// Each CPU has counters of its own, but a program may be interrupted by another one; and threads share sockets.
+/// Each CPU has counters of its own, but a program may be interrupted by another one; other counters are shared.
 #[inline(always)]
 pub fn add(counter: *mut u64, by: u64) {
     // SAFETY: callers pass a pointer into a live map value.

@@ -3,23 +3,20 @@
 //! Only packets to Weir's listeners over loopback pass, and those to sockets of the same binding,
 //! which are looked up for each packet: whom the connect hook found may be gone by now.
 
-use aya_ebpf::bindings::{__sk_buff, bpf_sock};
+use aya_ebpf::bindings::{__sk_buff, BPF_NOEXIST, bpf_sock};
 use aya_ebpf::helpers::generated::{bpf_ktime_get_ns, bpf_sk_fullsock, bpf_skb_load_bytes};
 use weir_abi::packet::{self, HEAD4, HEAD6, Packet};
-use weir_abi::{ASKER_NS, Address, AnsweredKey, AskerKey, CLOSED, Count, FlowMeta, RESOLVERS};
-use weir_abi::{Reason, Resolvers, TCP, UDP};
+use weir_abi::{ASKER_NS, Address, AskerKey, CLOSED, Count, FlowMeta, Reason, TCP, UDP};
 
 use crate::context::read;
 use crate::deny::{self, Refused};
 use crate::local::{Peer, reached, receiver};
-use crate::maps::{ANSWERED, DNSQ, binding, meta, owner, resolvers, update};
+use crate::maps::{ANSWERED, ASKED, DNSQ, binding, meta, owner, resolvers, update};
 use crate::redirect::{is_active, listener};
 use crate::resolver::behind;
 
 /// What was asked so long ago is not on its way any more.
 const FORGOTTEN_NS: u64 = 12 * ASKER_NS;
-/// More than is told apart, so that never all counts as answered.
-const UNCOUNTED: u64 = u16::MAX as u64;
 
 const IPV4: u32 = 0x0800_u16.to_be() as u32;
 const IPV6: u32 = 0x86dd_u16.to_be() as u32;
@@ -217,11 +214,8 @@ fn ask(
     let port = u32::from(packet.source_port);
     let key = AskerKey { netns, address: packet.source, port, slot };
     // SAFETY: the storage was checked.
-    let cookie = unsafe { (*meta).cookie };
-    match before(&key, cookie) {
-        Before::Done => count_query(resolvers, slot, 1),
-        Before::Waits => count_query(resolvers, slot, UNCOUNTED),
-        Before::Anothers => return Err(Reason::AskerLost),
+    if is_anothers(&key, unsafe { (*meta).cookie }) || !count_query(&key) {
+        return Err(Reason::AskerLost);
     }
     // SAFETY: both storages were checked.
     unsafe {
@@ -237,55 +231,56 @@ fn ask(
     Ok(())
 }
 
-/// What another socket asked from the same port.
-enum Before {
-    /// Nothing, or all of it is answered.
-    Done,
-    /// It may not be answered yet, and what is read of it counts for this one.
-    Waits,
-    /// The same, and it was another binding's a moment ago.
-    Anothers,
-}
-
-/// Whose was the port before it was this socket's?
+/// Whether another binding has asked from there a moment ago: what it sent may not be answered yet.
 #[inline(always)]
-fn before(key: &AskerKey, cookie: u64) -> Before {
-    let Some(asker) = DNSQ.get_ptr(*key) else { return Before::Done };
+fn is_anothers(key: &AskerKey, cookie: u64) -> bool {
+    let Some(asker) = DNSQ.get_ptr(*key) else { return false };
+    // SAFETY: a live value of the map; the helper takes no argument.
+    let (at, now) = unsafe { ((*asker).at_ns, bpf_ktime_get_ns()) };
+    // The clock of another CPU may be a little later.
+    let age = if at < now { now - at } else { 0 };
     // SAFETY: a live value of the map.
-    let asker = unsafe { &*asker };
-    // SAFETY: the helper takes no argument.
-    let age = unsafe { bpf_ktime_get_ns() }.wrapping_sub(asker.at_ns);
-    if asker.cookie == cookie || age > FORGOTTEN_NS || is_answered(asker, key.slot) {
-        Before::Done
-    } else if asker.binding == binding() || age > ASKER_NS {
-        Before::Waits
-    } else {
-        Before::Anothers
+    let (last, other, closed) =
+        unsafe { ((*asker).cookie, (*asker).binding != binding(), (*asker).sent == CLOSED) };
+    if last != cookie && age > FORGOTTEN_NS {
+        forgive(key);
     }
+    other && age <= ASKER_NS && !(closed && is_answered(key))
 }
 
-/// Whether nothing of what a closed socket asked is on its way.
+/// Whether nothing of what was asked from there is on its way. Nothing that a socket of this port sent is left
+/// out, so that no socket's queries are taken for those of another one.
 #[inline(always)]
-fn is_answered(asker: &FlowMeta, slot: u32) -> bool {
-    if asker.sent != CLOSED || asker.asked == u16::MAX {
+fn is_answered(key: &AskerKey) -> bool {
+    let (Some(asked), Some(answered)) = (ASKED.get_ptr(*key), ANSWERED.get_ptr(*key)) else {
         return false;
-    }
-    let key = AnsweredKey { cookie: asker.cookie, slot: u64::from(slot) };
-    // SAFETY: a live value of the map, which is read at once.
-    ANSWERED.get_ptr(key).is_some_and(|answered| unsafe { *answered } == u32::from(asker.asked))
+    };
+    // SAFETY: live values of the maps.
+    unsafe { *asked == *answered }
 }
 
-/// Counts a query, before anybody can receive it. Threads may share the socket.
+/// Takes what was lost on its way long ago for answered.
 #[inline(always)]
-fn count_query(resolvers: *mut Resolvers, slot: u32, queries: u64) {
-    let mut index = 0;
-    while index < RESOLVERS {
-        if slot == index as u32 {
-            // SAFETY: the storage was checked, and the index is within its array.
-            deny::add(unsafe { &raw mut (*resolvers).asked[index] }, queries);
-        }
-        index += 1;
+fn forgive(key: &AskerKey) {
+    let answered = ANSWERED.get_ptr(*key);
+    if let Some(asked) = ASKED.get_ptr_mut(*key) {
+        // SAFETY: live values of the maps.
+        unsafe { *asked = answered.map_or(0, |answered| *answered) };
     }
+}
+
+/// Counts a query, before anybody can receive it; whether it could.
+#[inline(always)]
+fn count_query(key: &AskerKey) -> bool {
+    if ASKED.get_ptr(*key).is_none() {
+        // On the stack: a constant could share its place with `BINDING`, which is zero only until it is loaded.
+        let none = 0_u64;
+        // Another CPU may be first.
+        let _ = ASKED.insert(key, &none, u64::from(BPF_NOEXIST));
+    }
+    let Some(asked) = ASKED.get_ptr_mut(*key) else { return false };
+    deny::add(asked, 1);
+    true
 }
 
 #[inline(always)]

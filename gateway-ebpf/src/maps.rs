@@ -10,9 +10,7 @@ use aya_ebpf::cty::c_void;
 use aya_ebpf::helpers::generated::{bpf_map_update_elem, bpf_sk_storage_get};
 use aya_ebpf::macros::btf_map;
 use weir_abi::count::Counters;
-use weir_abi::{
-    ASKERS, AnsweredKey, AskerKey, BINDINGS, CLOSE_BYTES, Closed, DENIAL_BYTES, Denial,
-};
+use weir_abi::{ASKERS, AskerKey, BINDINGS, CLOSE_BYTES, Closed, DENIAL_BYTES, Denial};
 use weir_abi::{FLOWS as FLOW_COUNT, FlowKey, FlowMeta, Listener, NAMESPACES, Owner, Resolvers};
 
 /// Set when the object is loaded, frozen afterwards. Zero is no binding.
@@ -58,9 +56,13 @@ pub static FLOWS: HashMap<FlowKey, FlowMeta, FLOW_COUNT> = HashMap::new();
 #[btf_map]
 pub static DNSQ: LruHashMap<AskerKey, FlowMeta, ASKERS> = LruHashMap::new();
 
-/// How many queries of a socket are done with, counted by the gateway. One that is forgotten counts as none.
+/// How many queries were sent from where, by whatever socket.
 #[btf_map]
-pub static ANSWERED: LruHashMap<AnsweredKey, u32, ASKERS> = LruHashMap::new();
+pub static ASKED: LruHashMap<AskerKey, u64, ASKERS> = LruHashMap::new();
+
+/// How many of these are done with, counted by the gateway.
+#[btf_map]
+pub static ANSWERED: LruHashMap<AskerKey, u64, ASKERS> = LruHashMap::new();
 
 /// The resolvers that a socket asks.
 #[btf_map]

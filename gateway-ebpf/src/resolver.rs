@@ -81,21 +81,17 @@ pub fn forget(socket: *mut bpf_sock) {
     // SAFETY: they are not null.
     let (netns, address, port, cookie) =
         unsafe { ((*owner).netns, (*resolvers).source, (*resolvers).source_port, (*meta).cookie) };
-    let mut index = 0;
-    while index < RESOLVERS {
-        let key = AskerKey { netns, address, port, slot: index as u32 };
-        if let Some(asker) = DNSQ.get_ptr_mut(key) {
-            // SAFETY: a live value of the map, and the index is within the array. Nobody sends any more.
+    let mut slot = 0;
+    while slot < RESOLVERS as u32 {
+        if let Some(asker) = DNSQ.get_ptr_mut(AskerKey { netns, address, port, slot }) {
+            // SAFETY: a live value of the map.
             unsafe {
                 if (*asker).cookie == cookie {
-                    let asked = (*resolvers).asked[index];
-                    let most = u16::MAX as u64;
-                    (*asker).asked = if asked < most { asked as u16 } else { u16::MAX };
                     (*asker).sent = CLOSED;
                 }
             }
         }
-        index += 1;
+        slot += 1;
     }
 }
 

@@ -8,8 +8,7 @@ use core::mem::{offset_of, size_of};
 
 use crate::count::{COUNTS, Counters, REASONS};
 use crate::{
-    Address, AnsweredKey, AskerKey, Closed, Denial, FlowKey, FlowMeta, Listener, Owner, RESOLVERS,
-    Resolvers,
+    Address, AskerKey, Closed, Denial, FlowKey, FlowMeta, Listener, Owner, RESOLVERS, Resolvers,
 };
 
 /// The beginning of a fingerprint.
@@ -78,7 +77,7 @@ const fn all() -> u64 {
             proxy_port: u16,
             protocol: u8,
             sent: u8,
-            asked: u16,
+            reserved: [u8; 2],
             comm: [u8; 16],
         }
     );
@@ -107,10 +106,8 @@ const fn all() -> u64 {
             source: Address,
             source_port: u32,
             next: u32,
-            asked: [u64; RESOLVERS],
         }
     );
-    let hash = layout!(hash, AnsweredKey { cookie: u64, slot: u64 });
     told(number(hash, RESOLVERS))
 }
 

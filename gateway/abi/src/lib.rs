@@ -68,7 +68,7 @@ pub const DENIAL_BYTES: usize = 256 << 10;
 pub const CLOSE_BYTES: usize = 2 << 20;
 
 /// A query may be attributed to its asker for so long after its packet left the socket. Who asks from the same port
-/// meanwhile, for another binding, is refused, unless the socket is closed and all that it asked is answered.
+/// meanwhile, for another binding, is refused, unless the socket is closed and all that was asked from there is answered.
 pub const ASKER_NS: u64 = 5_000_000_000;
 
 /// Who opened a flow, and where it was going. Lives in the storage of the socket.
@@ -103,8 +103,8 @@ pub struct FlowMeta {
     pub protocol: u8,
     /// What became of the last connect: `UNSENT`, `PUBLISHED`, `UNPUBLISHED` or `ENDED`; in `DNSQ` also `CLOSED`.
     pub sent: u8,
-    /// In `DNSQ` where `sent` is `CLOSED`: how many queries the socket sent to this listener. As many may be more.
-    pub asked: u16,
+    /// Zero.
+    pub reserved: [u8; 2],
     /// The thread's name: evidence only, the agent can choose it.
     pub comm: [u8; 16],
 }
@@ -181,18 +181,6 @@ pub struct Resolvers {
     pub source_port: u32,
     /// The slot that is taken next.
     pub next: u32,
-    /// How many queries it sent to each listener.
-    pub asked: [u64; RESOLVERS],
-}
-
-/// Names what a socket asked one DNS listener.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct AnsweredKey {
-    /// The socket's cookie.
-    pub cookie: u64,
-    /// Which of the DNS listeners.
-    pub slot: u64,
 }
 
 /// Something that was refused.

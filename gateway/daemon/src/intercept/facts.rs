@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::{Arc, PoisonError};
 
 use aya::maps::MapError;
-use weir_abi::{ASKER_NS, Address, AnsweredKey, AskerKey, CLOSED, FlowMeta, TCP, UDP, address};
+use weir_abi::{ASKER_NS, Address, AskerKey, CLOSED, FlowMeta, TCP, UDP, address};
 
 use super::maps::Facts;
 use super::{Asker, FlowFacts, InterceptError, kernel};
@@ -44,7 +44,7 @@ impl FactsReader {
         slot: u32,
         source: SocketAddr,
     ) -> Result<Option<Asker>, InterceptError> {
-        let key = AskerKey { netns, address: words(source), port: u32::from(source.port()), slot };
+        let key = asker(netns, slot, source);
         let meta = match self.0.askers.get(&key, 0) {
             Ok(meta) => meta,
             Err(MapError::KeyNotFound) => return Ok(None),
@@ -55,21 +55,26 @@ impl FactsReader {
             return Ok(None);
         }
         if meta.sent == CLOSED {
-            return Ok(Some(Asker::Gone { binding: meta.binding, cookie: meta.cookie }));
+            return Ok(Some(Asker::Gone { binding: meta.binding }));
         }
         Ok(Some(Asker::There(facts(&meta))))
     }
 
-    /// Counts a query that [`Self::dns`] told of as done with: nothing of it is said any more. Where all that a
-    /// closed socket asked is, its port may be another binding's at once. Of one DNS socket, by one task at a time.
-    pub fn answered(&self, slot: u32, cookie: u64) {
-        let key = AnsweredKey { cookie, slot: u64::from(slot) };
+    /// Counts a query that [`Self::dns`] told of as done with: nothing of it is said any more. Where all that was
+    /// asked from there is, and the socket is closed, its port may be another binding's at once. One task at a time
+    /// counts for a DNS socket; what somebody outside sends from there counts too, since nobody can tell.
+    pub fn answered(&self, netns: u64, slot: u32, source: SocketAddr) {
+        let key = asker(netns, slot, source);
         let mut answered = self.0.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = answered.get(&key, 0).unwrap_or(0).saturating_add(1);
+        let count = answered.get(&key, 0).unwrap_or(0).wrapping_add(1);
         if let Err(error) = answered.insert(key, count, 0) {
             tracing::debug!(%error, "counting an answered DNS query");
         }
     }
+}
+
+fn asker(netns: u64, slot: u32, source: SocketAddr) -> AskerKey {
+    AskerKey { netns, address: words(source), port: u32::from(source.port()), slot }
 }
 
 fn facts(meta: &FlowMeta) -> FlowFacts {

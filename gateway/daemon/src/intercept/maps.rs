@@ -9,21 +9,20 @@ use aya::maps::{
 };
 use aya::util::nr_cpus;
 use weir_abi::count::Counters;
-use weir_abi::{
-    AnsweredKey, AskerKey, Closed, Denial, FlowKey, FlowMeta, Listener, Owner, Resolvers, layout,
-};
+use weir_abi::{AskerKey, Closed, Denial, FlowKey, FlowMeta, Listener, Owner, Resolvers, layout};
 
 use super::InterceptError;
 
 /// Name, type, key size, value size and entries of each shared map.
-const SHAPES: [(&str, u32, usize, usize, usize); 13] = [
+const SHAPES: [(&str, u32, usize, usize, usize); 14] = [
     ("BIND", 1, 8, 4, weir_abi::BINDINGS),
     ("LEAVES", 1, 8, 8, weir_abi::BINDINGS),
     ("COUNTERS", 5, 8, size_of::<Counters>(), weir_abi::BINDINGS),
     ("LISTEN", 1, 8, size_of::<Listener>(), weir_abi::NAMESPACES),
     ("FLOWS", 1, size_of::<FlowKey>(), size_of::<FlowMeta>(), weir_abi::FLOWS),
     ("DNSQ", 9, size_of::<AskerKey>(), size_of::<FlowMeta>(), weir_abi::ASKERS),
-    ("ANSWERED", 9, size_of::<AnsweredKey>(), 4, weir_abi::ASKERS),
+    ("ASKED", 9, size_of::<AskerKey>(), 8, weir_abi::ASKERS),
+    ("ANSWERED", 9, size_of::<AskerKey>(), 8, weir_abi::ASKERS),
     ("DENIALS", 27, 0, 0, weir_abi::DENIAL_BYTES),
     ("CLOSES", 27, 0, 0, weir_abi::CLOSE_BYTES),
     ("META", 24, 4, size_of::<FlowMeta>(), 0),
@@ -91,8 +90,7 @@ pub(super) struct Maps {
 pub(super) struct Facts {
     pub(super) meta: SkStorage<MapData, FlowMeta>,
     pub(super) askers: HashMap<MapData, AskerKey, FlowMeta>,
-    /// Workers count different sockets each.
-    pub(super) answered: Mutex<HashMap<MapData, AnsweredKey, u32>>,
+    pub(super) answered: Mutex<HashMap<MapData, AskerKey, u64>>,
 }
 
 impl Maps {

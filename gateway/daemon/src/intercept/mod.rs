@@ -153,8 +153,6 @@ pub enum Asker {
     Gone {
         /// Whose socket it was.
         binding: u64,
-        /// The socket's cookie.
-        cookie: u64,
     },
 }
 

@@ -77,13 +77,17 @@ pub async fn serve_udp(socket: UdpSocket, inlet: Inlet, services: Arc<Services>)
                 continue;
             }
         };
+        let done = {
+            let (facts, netns, slot) = (inlet.facts.clone(), inlet.netns, inlet.slot);
+            move || facts.answered(netns, slot, peer)
+        };
         let found = match inlet.facts.dns(inlet.netns, inlet.slot, peer).ok().flatten() {
             Some(Asker::There(facts)) => Some(facts),
-            Some(Asker::Gone { binding, cookie }) => {
+            Some(Asker::Gone { binding }) => {
                 if let Some(tally) = services.tally(binding) {
                     tally.late_query();
                 }
-                inlet.facts.answered(inlet.slot, cookie);
+                done();
                 continue;
             }
             None => None,
@@ -93,6 +97,7 @@ pub async fn serve_udp(socket: UdpSocket, inlet: Inlet, services: Arc<Services>)
             tally.query();
         }
         if tally.is_some_and(|tally| tally.is_canary()) {
+            done();
             continue;
         }
         let session = found.as_ref().and_then(|facts| services.session(facts.binding));
@@ -102,18 +107,16 @@ pub async fn serve_udp(socket: UdpSocket, inlet: Inlet, services: Arc<Services>)
             note(&services, event.with("peer", peer)).await;
             continue;
         };
-        let cookie = found.cookie;
         let asker = Client::of(&session, found);
         let query = datagram.get(..count).unwrap_or_default().to_vec();
         let (socket, services, served) = (socket.clone(), services.clone(), services.serving());
-        let (facts, slot) = (inlet.facts.clone(), inlet.slot);
         tokio::task::spawn_local(async move {
             if let Some(answer) = answer(&services, &asker, &query, false).await
                 && let Err(error) = socket.send_to(&answer, peer).await
             {
                 tracing::debug!(%error, "answering a DNS query");
             }
-            facts.answered(slot, cookie);
+            done();
             drop(served);
         });
     }
