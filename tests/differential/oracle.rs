@@ -152,9 +152,9 @@ impl Oracle {
         let queries = BEHIND_QUERY.split(";\n");
         let results: Vec<_> = queries.map(|query| self.rows(query)).collect();
         let mut sources = Sources::default();
-        for wanted in sources.wanted(&results) {
+        while let Some(wanted) = sources.wanted(&results) {
             let texts: Vec<_> = wanted.split(";\n").map(|query| self.rows(query)).collect();
-            sources.learn(&texts);
+            assert!(sources.learn(&results, &texts), "{wanted}");
         }
         sources.behind(&results).expect("all results")
     }

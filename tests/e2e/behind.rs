@@ -250,6 +250,28 @@ said += b'done'
     assert_eq!(attack(&gateway, changes), DONE);
 }
 
+/// Each of these has more than a mebibyte of tree, and what both inherit from has much to be planned.
+#[test]
+fn large_expressions_are_read_and_hold_up_nobody() {
+    let (gateway, _folder) = start();
+    let all = "(select string_agg(n::text, ',') from generate_series(1, 12000) n)";
+    gateway.postgres.direct(&format!(
+        "do $$ begin execute format('create view large as select id from t where id in (%s)', {all});
+         execute format('create view larger as select id from t where n in (%s) and quiet(id)', {all});
+         for i in 1..60 loop execute format('create table parent_%s ()', i); end loop;
+         execute format('create table heir (id int check (id not in (%s))) inherits (%s)', {all},
+           (select string_agg('parent_' || n, ',') from generate_series(1, 60) n));
+         alter view large owner to app; alter table parent_1 owner to app; alter table heir owner to app; end $$"
+    ));
+    let agent = gateway.agent();
+    for text in ["select * from large", "select * from parent_1", "select id from t"] {
+        let said = agent.psql(text);
+        assert_eq!(said.status, Some(0), "{text}: {said:?}");
+    }
+    let said = agent.psql("select * from larger");
+    assert!(said.err.contains("Nobody knows"), "{said:?}");
+}
+
 /// The schema has changed, so that the catalogue has to be read for what the transaction asks next; and who
 /// waits for the transaction has locked the catalogue's own tables for everybody else.
 #[test]

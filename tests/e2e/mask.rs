@@ -229,3 +229,22 @@ fn a_database_in_another_encoding_is_masked_by_name_and_read_in_ascii_alone() {
         assert!(said.contains("waiting for approval"), "{sql}: {said}");
     }
 }
+
+/// Weir logs in as the agents do, so what they set for the role is set for its own connection.
+#[test]
+fn operators_in_a_roles_search_path_change_no_mask() {
+    let column = "[[column]]\ntarget = \"orders\"\ntable = \"public.words\"\n\
+                  columns = [\"word\"]\nclasses = [\"pii\"]\n";
+    let gateway = Gateway::start(&Setup { extra: column.to_owned(), ..Setup::default() });
+    gateway.postgres.direct(
+        "create table words (id int, word text); insert into words values (1, 'zebra');
+         create view spoken as select id, word as said from words; grant select on spoken to app;
+         create schema evil; grant usage on schema evil to public;
+         create function evil.no(a oid, b oid) returns bool language sql immutable as 'select false';
+         create operator evil.= (leftarg = oid, rightarg = oid, function = evil.no);
+         alter role app set search_path = evil, pg_catalog, public",
+    );
+    let said = gateway.agent().psql("select said from public.spoken");
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert!(!said.out.contains("zebra"), "{said:?}");
+}

@@ -122,8 +122,8 @@ pub const LOGIN_BYTES: usize = 1 << 20;
 pub const COLUMNS: usize = 1_664;
 /// What the results of one query for a target's catalogue may take on the wire.
 pub const CATALOGUE_BYTES: usize = 256 << 20;
-/// What all of them may.
-pub const WHOLE_CATALOGUE_BYTES: usize = 512 << 20;
+/// What all of them may: most of it, texts of views and functions, is read and let go.
+pub const WHOLE_CATALOGUE_BYTES: usize = 2 << 30;
 /// Reading a target's catalogue, log-in aside.
 pub const CATALOGUE_MS: u64 = 40_000;
 /// How often who waits for a target looks whether its client is still there.

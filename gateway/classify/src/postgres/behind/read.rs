@@ -32,6 +32,20 @@ struct Operator<'a> {
     name: &'a str,
 }
 
+/// Something that does more than read where another thing does.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Node {
+    /// An object of a user's, or a type. Numbers are unique in a catalogue only: two things that share one are
+    /// both taken for it.
+    Object(u32),
+    /// What planning a read of a relation runs.
+    Planning(u32),
+    /// The partition keys that bound what a relation has.
+    Keys(u32),
+    /// A stored expression, by its place.
+    Stored(usize),
+}
+
 /// Everything of users' own, and what of it is found to do more than read.
 struct Search<'a> {
     sources: &'a Sources,
@@ -40,10 +54,10 @@ struct Search<'a> {
     type_names: HashMap<u32, &'a str>,
     relation_names: HashMap<u32, &'a str>,
     /// From whatever does more than read where another thing does, to that.
-    edges: Vec<(u32, u32)>,
-    /// The numbers of what does more than read. Numbers are unique in a catalogue only: two things that
-    /// share one are both taken for it.
-    found: HashSet<u32>,
+    edges: Vec<(Node, Node)>,
+    found: HashSet<Node>,
+    /// How many stored expressions were looked at.
+    stored: usize,
 }
 
 /// What a function is made of that there is nothing in.
@@ -73,6 +87,12 @@ fn stored(row: &Row) -> Option<(Key, u32)> {
     Some(((Kind::from_letter(letter)?, number(oid)?, number(version)?), number(owner)?))
 }
 
+/// The numbers of all that may do more than read.
+pub(super) fn objects(results: &[Vec<Row>]) -> HashSet<u32> {
+    let rows = [FUNCTIONS, OPERATORS, TYPES, RELATIONS].map(|place| result(results, place));
+    rows.into_iter().flatten().filter_map(|row| number(row.first()?)).collect()
+}
+
 /// Rows of numbers only.
 fn pairs(results: &[Vec<Row>], place: usize) -> impl Iterator<Item = (u32, u32)> {
     result(results, place).iter().filter_map(|row| {
@@ -93,13 +113,16 @@ pub(super) fn behind(results: &[Vec<Row>], sources: &Sources) -> Option<Behind> 
         relation_names: HashMap::new(),
         edges: Vec::new(),
         found: HashSet::new(),
+        stored: 0,
     };
     result(results, FUNCTIONS).iter().for_each(|row| search.function(row));
-    pairs(results, AGGREGATES).for_each(|(aggregate, function)| search.calls(aggregate, function));
+    for (aggregate, function) in pairs(results, AGGREGATES) {
+        search.calls(Node::Object(aggregate), function);
+    }
     result(results, OPERATORS).iter().for_each(|row| search.operator(row));
     result(results, CASTS).iter().for_each(|row| search.cast(row));
     search.type_names = names(result(results, TYPES));
-    search.edges.extend(pairs(results, TYPE_PARTS));
+    pairs(results, TYPE_PARTS).for_each(|(whole, part)| search.uses(whole, part));
     search.relations(results);
     search.expressions(results);
     search.spread();
@@ -151,21 +174,25 @@ impl<'a> Search<'a> {
         // An aggregate does what its functions do.
         let found = if kind == "a" { Some(&NOTHING) } else { found };
         if found.is_none() {
-            self.found.insert(oid);
+            self.found.insert(Node::Object(oid));
         }
         if has_tree == "t" {
-            self.expression(key, oid);
+            self.expression(key, Node::Object(oid));
         }
-        self.edges.extend(types.split(' ').filter_map(number).map(|number| (oid, number)));
+        types.split(' ').filter_map(number).for_each(|number| self.uses(oid, number));
         let planned = Planned::new(language, volatility, defaults);
         let function = Function { name, dotted: dotted == "t", body: found, planned };
         self.functions.insert(oid, function);
     }
 
+    fn uses(&mut self, object: u32, used: u32) {
+        self.edges.push((Node::Object(object), Node::Object(used)));
+    }
+
     /// What calls a function does more than read where that does.
-    fn calls(&mut self, owner: u32, function: u32) {
+    fn calls(&mut self, owner: Node, function: u32) {
         if function >= FIRST_NORMAL {
-            self.edges.push((owner, function));
+            self.edges.push((owner, Node::Object(function)));
         } else if !self.sources.is_safe(function) {
             self.found.insert(owner);
         }
@@ -175,7 +202,7 @@ impl<'a> Search<'a> {
         let [oid, name, function] = row.as_slice() else { return };
         let (Some(number), Some(function)) = (number(oid), number(function)) else { return };
         self.operators.push(Operator { number, name });
-        self.calls(number, function);
+        self.calls(Node::Object(number), function);
     }
 
     fn cast(&mut self, row: &Row) {
@@ -186,7 +213,7 @@ impl<'a> Search<'a> {
         let own = source.max(target) >= FIRST_NORMAL;
         for kind in [source, target] {
             if kind >= FIRST_NORMAL || !own {
-                self.calls(kind, function);
+                self.calls(Node::Object(kind), function);
             }
         }
     }
@@ -205,60 +232,69 @@ impl<'a> Search<'a> {
         for (relation, column) in pairs(results, COLUMNS) {
             let Some((of_rows, readable)) = rows.get(&relation) else { continue };
             if *readable {
-                self.edges.push((relation, column));
+                self.uses(relation, column);
             }
             if column >= FIRST_NORMAL {
-                self.edges.push((*of_rows, column));
+                self.uses(*of_rows, column);
             }
         }
     }
 
-    /// What stored expressions name.
+    /// What stored expressions name. Planning a read of a relation plans what inherits from it, and partitions
+    /// have their parents' keys as a constraint.
     fn expressions(&mut self, results: &[Vec<Row>]) {
-        let mut parents: HashMap<u32, Vec<u32>> = HashMap::new();
-        let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
         for (child, parent) in pairs(results, INHERITANCE) {
-            parents.entry(child).or_default().push(parent);
-            children.entry(parent).or_default().push(child);
+            self.plans(child);
+            self.plans(parent);
+            self.edges.push((Node::Planning(parent), Node::Planning(child)));
+            self.edges.push((Node::Keys(child), Node::Keys(parent)));
         }
         for (key, owner) in result(results, STORED).iter().filter_map(stored) {
-            if !key.0.is_planned() {
-                self.expression(key, owner);
-                continue;
+            let by = match key.0 {
+                Kind::Partition => Node::Keys(owner),
+                Kind::Check | Kind::Index | Kind::Statistics => Node::Planning(owner),
+                Kind::View | Kind::Policy | Kind::Domain | Kind::Function => Node::Object(owner),
+            };
+            if key.0.is_planned() {
+                self.plans(owner);
             }
-            // Partitions have their parents' key as a constraint, and planning a read of a relation plans what
-            // inherits from it.
-            let below = if key.0 == Kind::Partition { &children } else { &HashMap::new() };
-            for owner in reached(&reached(&[owner], below), &parents) {
-                self.expression(key, owner);
-            }
+            self.expression(key, by);
         }
     }
 
-    fn expression(&mut self, key: Key, owner: u32) {
+    /// Reading a relation plans it.
+    fn plans(&mut self, relation: u32) {
+        self.edges.push((Node::Object(relation), Node::Planning(relation)));
+        self.edges.push((Node::Planning(relation), Node::Keys(relation)));
+    }
+
+    fn expression(&mut self, key: Key, by: Node) {
         let Some(tree) = self.sources.tree(&key) else { return };
+        let node = Node::Stored(self.stored);
+        self.stored += 1;
+        self.edges.push((by, node));
         if tree.writes {
-            self.found.insert(owner);
+            self.found.insert(node);
         }
-        self.edges.extend(tree.numbers.iter().map(|number| (owner, *number)));
+        self.edges.extend(tree.numbers.iter().map(|number| (node, Node::Object(*number))));
         for call in &tree.calls {
             let planned = match self.functions.get(&call.function) {
                 Some(function) => Some(function.planned),
                 None => self.sources.planned(call.function),
             };
             if !key.0.is_planned() || planned.is_none_or(|planned| planned.runs(call.of_column)) {
-                self.calls(owner, call.function);
+                self.calls(node, call.function);
             }
         }
     }
 
     /// Finds whatever does more than read because of what was found before.
     fn spread(&mut self) {
-        let mut users: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut users: HashMap<Node, Vec<Node>> = HashMap::new();
         for (user, used) in &self.edges {
             users.entry(*used).or_default().push(*user);
         }
-        let mut new: Vec<u32> = self.found.iter().copied().collect();
+        let mut new: Vec<Node> = self.found.iter().copied().collect();
         while !new.is_empty() {
             while let Some(used) = new.pop() {
                 let users = users.get(&used).into_iter().flatten();
@@ -270,8 +306,8 @@ impl<'a> Search<'a> {
     }
 
     /// Functions whose bodies do more than read, as far as that was not found before.
-    fn by_body(&self) -> Vec<u32> {
-        let found = |oid: &u32| self.found.contains(oid);
+    fn by_body(&self) -> Vec<Node> {
+        let found = |oid: &u32| self.found.contains(&Node::Object(*oid));
         let functions = self.functions.iter().filter(|(oid, _)| found(oid)).map(|(_, f)| f);
         let names = self.type_names.iter().chain(&self.relation_names);
         let operators = self.operators.iter().filter(|operator| found(&operator.number));
@@ -284,19 +320,18 @@ impl<'a> Search<'a> {
         };
         let rest = self.functions.iter().filter(|(oid, _)| !found(oid));
         rest.filter(|(_, function)| function.body.is_some_and(|body| bad.is_in(body, self.sources)))
-            .map(|(oid, _)| *oid)
+            .map(|(oid, _)| Node::Object(*oid))
             .collect()
     }
 
     fn finish(self) -> Behind {
-        let found = |oid: &u32| self.found.contains(oid);
+        let found = |oid: &u32| self.found.contains(&Node::Object(*oid));
         let names = |names: &HashMap<u32, &str>| -> HashSet<String> {
             let names = names.iter().filter(|(oid, _)| found(oid));
             names.map(|(_, name)| (*name).to_owned()).collect()
         };
         let types = names(&self.type_names);
-        let numbers = self.found.iter().filter(|oid| self.type_names.contains_key(oid));
-        let numbers = numbers.copied().collect();
+        let numbers = self.type_names.keys().filter(|oid| found(oid)).copied().collect();
         let bad = self.functions.iter().filter(|(oid, _)| found(oid)).map(|(_, f)| f);
         let dotted = bad.clone().filter(|f| f.dotted).map(|f| f.name.to_owned()).collect();
         // `name(x)` is a cast where no function is called so.
@@ -333,20 +368,6 @@ impl Bad<'_> {
             || body.words.iter().any(bad)
             || body.operators.iter().any(|name| self.operators.contains(name.as_str()))
     }
-}
-
-/// All that can be reached from some, themselves included.
-fn reached(from: &[u32], edges: &HashMap<u32, Vec<u32>>) -> Vec<u32> {
-    let mut reached = from.to_vec();
-    let mut seen: HashSet<u32> = from.iter().copied().collect();
-    let mut at = 0;
-    while let Some(next) = reached.get(at) {
-        at += 1;
-        let new = edges.get(next).into_iter().flatten().filter(|other| seen.insert(**other));
-        let new: Vec<u32> = new.copied().collect();
-        reached.extend(new);
-    }
-    reached
 }
 
 /// Whether a function's settings change nothing of how its text is read or what it may do.

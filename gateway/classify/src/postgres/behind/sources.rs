@@ -8,8 +8,11 @@ use crate::postgres::body::{Body, body, is_safe_function};
 
 /// Longer bodies are cut by the query, so they are not judged.
 const BODY_CHARACTERS: usize = 65_536;
-/// How many texts are asked for at a time.
+/// How many texts are asked for at a time, and how many bytes of them come at most.
 const AT_A_TIME: usize = 1_000;
+const BYTES_AT_A_TIME: usize = 32 << 20;
+/// What is longer is not read: whatever it belongs to counts as doing more than a read.
+const LONGEST: usize = 16 << 20;
 
 /// Functions of the server's own: name, number, language, volatility, whether they have defaults.
 const OWN: &str = "select p.proname, p.oid, l.lanname, p.provolatile, p.pronargdefaults operator(pg_catalog.>) 0 \
@@ -90,17 +93,29 @@ impl Kind {
         }
     }
 
-    /// The query for the texts of some: kind, number, version, text, tree.
+    /// The query for the texts of some: kind, number, version, what became of it, text, tree. Of all that would be
+    /// too much at a time the rest is for later; what is too long comes never.
     fn query(self, numbers: &[String]) -> String {
         let [catalogue, name, text, tree] = self.place();
         let letter = KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(letter, _)| letter);
         let numbers = numbers.join(",");
         format!(
-            "select '{letter}', s.{name}, s.xmin, {text}, {tree} from pg_catalog.{catalogue} s \
-             where s.{name} operator(pg_catalog.=) any ('{{{numbers}}}'::pg_catalog.oid[])"
+            "select '{letter}', r.number, r.version, r.state, \
+             case when r.state operator(pg_catalog.=) '{HERE}' then r.body end, \
+             case when r.state operator(pg_catalog.=) '{HERE}' then r.tree end \
+             from (select s.*, case when s.bytes operator(pg_catalog.>) {LONGEST} then '{TOO_LONG}' \
+             when pg_catalog.sum(s.bytes) over (order by s.number) operator(pg_catalog.>) {BYTES_AT_A_TIME} \
+             then 'later' else '{HERE}' end as state from (select t.*, pg_catalog.octet_length(\
+             pg_catalog.concat(t.body, t.tree)) as bytes from (select s.{name} as number, s.xmin as version, \
+             {text} as body, {tree}::pg_catalog.text as tree from pg_catalog.{catalogue} s \
+             where s.{name} operator(pg_catalog.=) any ('{{{numbers}}}'::pg_catalog.oid[]) offset 0) t offset 0) s) r"
         )
     }
 }
+
+/// What becomes of a text: it is there, or is not read.
+const HERE: &str = "here";
+const TOO_LONG: &str = "long";
 
 /// A version of a row of the catalogue: what it is of, its number, the transaction that wrote it. A transaction
 /// leaves one version of a row that others ever see.
@@ -139,42 +154,61 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The queries, each for a simple query of its own, that give what is not known yet of what the results of
-    /// [`crate::BEHIND_QUERY`] name; [`Self::learn`] reads what they give.
-    pub fn wanted(&self, results: &[Vec<Row>]) -> Vec<String> {
+    /// The next query, for a simple query of its own, that gives some of what is not known yet of what the results
+    /// of [`crate::BEHIND_QUERY`] name; [`Self::learn`] reads what it gives. Nothing where all is known.
+    pub fn wanted(&self, results: &[Vec<Row>]) -> Option<String> {
+        if self.own.is_empty() {
+            return Some(OWN.to_owned());
+        }
         let unknown = |key: &Key| !self.trees.contains_key(key);
-        let mut keys: Vec<Key> = read::keys(results).filter(unknown).collect();
+        let mut keys: Vec<Key> = read::keys(results).filter(unknown).take(AT_A_TIME).collect();
         keys.sort_unstable();
-        let query = |some: &[Key]| {
-            let kinds = some.chunk_by(|one, other| one.0 == other.0).filter_map(|same| {
-                let numbers: Vec<String> = same.iter().map(|key| key.1.to_string()).collect();
-                same.first().map(|(kind, _, _)| kind.query(&numbers))
-            });
-            kinds.collect::<Vec<_>>().join(";\n")
-        };
-        let own = self.own.is_empty().then(|| OWN.to_owned());
-        own.into_iter().chain(keys.chunks(AT_A_TIME).map(query)).collect()
+        let kinds = keys.chunk_by(|one, other| one.0 == other.0).filter_map(|same| {
+            let numbers: Vec<String> = same.iter().map(|key| key.1.to_string()).collect();
+            same.first().map(|(kind, _, _)| kind.query(&numbers))
+        });
+        let query = kinds.collect::<Vec<_>>().join(";\n");
+        (!keys.is_empty()).then_some(query)
     }
 
-    /// Learns the results of a query of [`Self::wanted`].
-    pub fn learn(&mut self, results: &[Vec<Row>]) {
-        for row in results.iter().flatten() {
-            let [kind, oid, third, fourth, fifth] = row.as_slice() else { continue };
-            let Some(oid) = number(oid) else { continue };
-            // No name of the server's functions is one letter.
-            let Some(kind) = Kind::from_letter(kind) else {
-                let (name, planned) = (kind, Planned::new(third, fourth, fifth));
-                self.own.insert(oid, (is_safe_function(name), planned));
-                self.own_names.insert(name.clone());
-                continue;
-            };
-            let Some(version) = number(third) else { continue };
-            let key = (kind, oid, version);
-            self.trees.insert(key, tree(fifth));
-            if kind == Kind::Function {
-                let whole = fourth.chars().count() < BODY_CHARACTERS;
-                self.bodies.insert(key, whole.then(|| body(fourth)).flatten());
+    /// Learns what the query of [`Self::wanted`] gave for some results of [`crate::BEHIND_QUERY`]; whether that was
+    /// anything.
+    pub fn learn(&mut self, results: &[Vec<Row>], given: &[Vec<Row>]) -> bool {
+        let before = self.own.len() + self.trees.len();
+        let objects = read::objects(results);
+        for row in given.iter().flatten() {
+            match row.as_slice() {
+                [name, oid, language, volatility, defaults] => {
+                    let Some(oid) = number(oid) else { continue };
+                    let planned = Planned::new(language, volatility, defaults);
+                    self.own.insert(oid, (is_safe_function(name), planned));
+                    self.own_names.insert(name.clone());
+                }
+                [kind, oid, version, state, text, stored] => {
+                    let kind = Kind::from_letter(kind);
+                    let numbers = (kind, number(oid), number(version));
+                    let (Some(kind), Some(oid), Some(version)) = numbers else { continue };
+                    let key = (kind, oid, version);
+                    if state == HERE {
+                        self.text(key, text, stored, &objects);
+                    } else if state == TOO_LONG {
+                        self.trees.insert(key, Tree::unread());
+                    }
+                }
+                _ => {}
             }
+        }
+        self.own.len() + self.trees.len() > before
+    }
+
+    fn text(&mut self, key: Key, text: &str, stored: &str, objects: &HashSet<u32>) {
+        let mut tree = tree(stored);
+        // What it names was there when it was written.
+        tree.numbers.retain(|number| objects.contains(number));
+        self.trees.insert(key, tree);
+        if key.0 == Kind::Function {
+            let whole = text.chars().count() < BODY_CHARACTERS;
+            self.bodies.insert(key, whole.then(|| body(text)).flatten());
         }
     }
 
@@ -215,77 +249,4 @@ impl Sources {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    fn row(cells: &[&str]) -> Row {
-        cells.iter().map(|cell| (*cell).to_owned()).collect()
-    }
-
-    /// A function of some version and a view of some version, in a database with nothing else.
-    fn results(function: &str, view: &str) -> Vec<Vec<Row>> {
-        let function = ["20000", function, "lower", "sql", "v", "f", "f", "", "", "f", "f", "f"];
-        let mut results = vec![Vec::new(); 10];
-        results[0].push(row(&function));
-        results[6].push(row(&["20001", "20002", "seen", "t"]));
-        results[9].push(row(&["v", "20003", view, "20001"]));
-        results
-    }
-
-    fn own() -> Vec<Vec<Row>> {
-        vec![vec![row(&["lower", "870", "internal", "i", "f"])]]
-    }
-
-    #[test]
-    fn only_what_changed_is_asked_for() {
-        let mut sources = Sources::default();
-        let first = results("700", "800");
-        let asked = sources.wanted(&first);
-        assert_eq!(asked.len(), 2);
-        assert!(asked[1].contains("{20000}") && asked[1].contains("{20003}"), "{}", asked[1]);
-        sources.learn(&own());
-        assert!(sources.behind(&first).is_none(), "there are no texts yet");
-        let body = "insert into t values (1) returning 1";
-        sources.learn(&[vec![row(&["f", "20000", "700", body, ""])]]);
-        sources.learn(&[vec![row(&["v", "20003", "800", "", ":commandType 1 :funcid 20000 "])]]);
-        assert!(sources.wanted(&first).is_empty());
-        let behind = sources.behind(&first).unwrap();
-        assert!(behind.functions.contains("lower") && behind.relations.contains("seen"));
-
-        // The function is another one now, the view is the same.
-        let second = results("701", "800");
-        let asked = sources.wanted(&second);
-        assert!(asked.len() == 1 && asked[0].contains("{20000}"), "{asked:?}");
-        assert!(!asked[0].contains("20003"), "{asked:?}");
-        assert!(sources.behind(&second).is_none(), "its text is not known");
-        sources.learn(&[vec![row(&["f", "20000", "701", "select 1", ""])]]);
-        assert!(sources.behind(&second).unwrap().is_empty());
-
-        // What was forgotten is asked for again.
-        assert!(!sources.wanted(&first).is_empty());
-    }
-
-    #[test]
-    fn what_is_not_answered_whole_tells_nothing() {
-        let mut sources = Sources::default();
-        let mut some = results("700", "800");
-        sources.learn(&[vec![row(&["f", "20000", "700", "select 1", ""])]]);
-        sources.learn(&[vec![row(&["v", "20003", "800", "", ""])]]);
-        assert!(sources.behind(&some).is_none(), "the server's functions are not known");
-        sources.learn(&own());
-        assert!(sources.behind(&some).is_some());
-        some.pop();
-        assert!(sources.behind(&some).is_none());
-    }
-
-    #[test]
-    fn many_texts_are_asked_for_in_turn() {
-        let mut results = vec![Vec::new(); 10];
-        results[9] = (1..=2_500).map(|n| row(&["c", &n.to_string(), "7", "20000"])).collect();
-        let mut sources = Sources::default();
-        sources.learn(&own());
-        assert_eq!(sources.wanted(&results).len(), 3);
-    }
-}
+mod tests;

@@ -13,6 +13,17 @@ pub(super) struct Tree {
     pub numbers: Vec<u32>,
 }
 
+impl Tree {
+    /// What nobody has read.
+    pub(super) fn unread() -> Self {
+        Self { writes: true, ..Self::default() }
+    }
+}
+
+/// Fields that number no object: places in a text that is gone, and modifiers of types.
+const NO_OBJECTS: [&str; 6] =
+    ["location ", "stmt_location ", "stmt_len ", "consttypmod ", "vartypmod ", "resulttypmod "];
+
 /// A call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Call {
@@ -59,6 +70,9 @@ impl Tree {
             }
             return name.len() + digits;
         }
+        if let Some(name) = NO_OBJECTS.iter().find(|name| rest.starts_with(name.as_bytes())) {
+            return name.len() + number(rest.get(name.len()..).unwrap_or_default()).1;
+        }
         self.writes |= rest.starts_with(b"hasForUpdate true")
             || rest.starts_with(b"hasModifyingCTE true")
             || rest.strip_prefix(b"commandType ").is_some_and(|kind| number(kind).0 != Some(1));
@@ -99,8 +113,8 @@ mod tests {
 
     #[test]
     fn numbers_and_calls_are_found_wherever_they_stand() {
-        let text = "({FUNCEXPR :funcid 20000 :funcresulttype 23 :args ({CONST :consttype 20001 \
-            :constvalue 4 [ 1 0 0 0 ]} {VAR :varno 1}) :location 16384} {OPEXPR :opno 20002 :opfuncid 65 \
+        let text = "({FUNCEXPR :funcid 20000 :funcresulttype 23 :args ({CONST :consttype 20001 :consttypmod 20005 \
+            :constvalue 4 [ 1 0 0 0 ]} {VAR :varno 1}) :location 20006} (16384 {OPEXPR :opno 20002 :opfuncid 65 \
             :args (o 20003 16383)} {AGGREF :aggfnoid 2108} {WINDOWFUNC :winfnoid 20004}";
         let tree = tree(text);
         assert!(!tree.writes);

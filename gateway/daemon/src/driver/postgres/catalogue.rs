@@ -192,6 +192,8 @@ struct Kept {
     known: Seen,
     failure: Option<Failure>,
     reader: Option<Reader>,
+    /// Whether somebody ends the reader when nobody uses it.
+    watched: bool,
 }
 
 struct Failure {
@@ -361,7 +363,7 @@ async fn whole(
             let known = (version, begin, catalogue);
             kept.known = Seen(Some(known.clone()));
             kept.failure = None;
-            reader::keep(&slot, &mut kept.reader, reader);
+            reader::keep(&slot, &mut kept, reader);
             Ok(known)
         }
         Err(error) => {

@@ -104,8 +104,8 @@ async fn results(
         let have = upstream.buffer.unread().len();
         let Some(message) = found.and_then(|f| upstream.buffer.unread().get(..f.len)) else {
             let wanted = found.map_or(1, |frame| frame.len.saturating_sub(have));
-            if wanted > limits::READ_BYTES * 16 {
-                return Err(broken("a row is too long"));
+            if wanted > most.saturating_sub(sum + have) {
+                return Err(broken("the target says too much"));
             }
             if upstream.stream.read(&mut upstream.buffer, wanted).await.map_err(broken)? == 0 {
                 return Err(refused.unwrap_or_else(|| broken("the target hung up")));

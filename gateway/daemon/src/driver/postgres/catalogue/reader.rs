@@ -10,7 +10,7 @@ use weir_wire::postgres::build;
 
 use super::assemble::assemble;
 use super::read::{self, Allowance, COLUMNS, ReadError};
-use super::{Catalogue, Slot};
+use super::{Catalogue, FRESH, Kept, Slot};
 use crate::driver::postgres::lane::Lane;
 use crate::driver::postgres::login::{self, LoginError, Upstream};
 use crate::flow::services::Live;
@@ -19,17 +19,23 @@ use crate::flow::services::Live;
 /// (`CountOtherDBBackends` in `storage/ipc/procarray.c`).
 const KEPT: Duration = Duration::from_secs(2);
 
-/// Which server process answers, and what it sees: where no transaction has ended since, nothing has changed.
-/// A standby's snapshot does not show all that ends.
-const SEES: &str = "select pg_catalog.pg_backend_pid(), pg_catalog.pg_postmaster_start_time(), \
+/// How long a kept connection may take to say whether anything changed, before another one is tried.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// Which server process answers, where, and what it sees: where no transaction has ended since, nothing has
+/// changed. A standby's snapshot does not show all that ends.
+const SEES: &str = "select pg_catalog.concat_ws(' ', pg_catalog.current_database(), (select a.backend_start \
+    from pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a), pg_catalog.pg_backend_pid()), \
     case when not pg_catalog.pg_is_in_recovery() then pg_catalog.pg_current_snapshot() end";
 
 /// All is read as of one moment. No query may hold the target up, nor wait long for a lock, which a transaction
 /// may have that itself waits for the catalogue. None is worth a compiler, which takes over a second where
-/// estimates are far too high, as those of what texts hold are. Behind a pooler the connection is others' as well,
-/// so no setting outlives the transaction.
+/// estimates are far too high, as those of what texts hold are. The role may have a search path that agents chose,
+/// with operators of their own. Behind a pooler the connection is others' as well, so no setting outlives the
+/// transaction.
 const BEGIN: &str = "begin transaction isolation level repeatable read read only; \
-    select pg_catalog.set_config('statement_timeout', '10s', true), \
+    select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), \
+    pg_catalog.set_config('statement_timeout', '10s', true), \
     pg_catalog.set_config('lock_timeout', '1s', true), pg_catalog.set_config('jit', 'off', true), \
     pg_catalog.set_config('idle_in_transaction_session_timeout', '30s', true)";
 
@@ -45,9 +51,8 @@ pub(super) struct Reader {
     sees: Row,
     sources: Sources,
     latest: Option<Arc<Catalogue>>,
+    begun: Instant,
     used: Instant,
-    /// Whether somebody ends it when nobody uses it.
-    watched: bool,
 }
 
 impl Reader {
@@ -73,8 +78,8 @@ impl Reader {
         let limit = Duration::from_millis(limits::CATALOGUE_DIAL_MS);
         let logged_in = tokio::time::timeout(limit, log_in).await;
         let upstream = logged_in.unwrap_or(Err(LoginError::Timeout)).map_err(read::broken)?;
-        let (sees, sources, used) = (Row::new(), Sources::default(), Instant::now());
-        Ok(Self { upstream, generation, sees, sources, latest: None, used, watched: false })
+        let (sees, sources, now) = (Row::new(), Sources::default(), Instant::now());
+        Ok(Self { upstream, generation, sees, sources, latest: None, begun: now, used: now })
     }
 
     /// What was read last, where it is still all there is to read.
@@ -100,7 +105,7 @@ impl Reader {
         let few = || read::broken("the target does not answer all of it");
         let sees = results.first().and_then(|rows| rows.first()).cloned().ok_or_else(few)?;
         // A pooler may have another of the target's processes answer, or another target.
-        if !same_process(&sees, &self.sees) {
+        if sees.first() != self.sees.first() {
             self.sources = Sources::default();
         }
         self.sees = sees;
@@ -136,13 +141,19 @@ impl Reader {
         allowance: &mut Allowance,
     ) -> Result<Option<Behind>, ReadError> {
         let mut sources = std::mem::take(&mut self.sources);
-        for query in sources.wanted(&results) {
-            let texts = allowance.asked(&mut self.upstream, &query).await?;
+        let results = Arc::new(results);
+        while let Some(query) = sources.wanted(&results) {
+            let (known, given) =
+                (results.clone(), allowance.asked(&mut self.upstream, &query).await?);
             let learnt = tokio::task::spawn_blocking(move || {
-                sources.learn(&texts);
-                sources
+                let more = sources.learn(&known, &given);
+                (sources, more)
             });
-            sources = learnt.await.map_err(read::broken)?;
+            let more;
+            (sources, more) = learnt.await.map_err(read::broken)?;
+            if !more {
+                return Ok(None);
+            }
         }
         let found = tokio::task::spawn_blocking(move || {
             let behind = sources.behind(&results);
@@ -153,11 +164,6 @@ impl Reader {
         self.sources = sources;
         Ok(behind)
     }
-}
-
-/// Whether two rows of what a process sees are the same one's.
-fn same_process(one: &Row, other: &Row) -> bool {
-    one.get(..2).is_some_and(|process| other.get(..2) == Some(process))
 }
 
 /// Reads the catalogue as of a generation of policy and targets that is no newer than `live`, on the connection
@@ -176,46 +182,44 @@ pub(super) async fn catalogue(
         let read = tokio::time::timeout(limit, reader.read(lane, live)).await;
         Ok((read.map_err(slow)??, reader))
     };
-    if let Some(mut reader) = kept.filter(|reader| reader.generation == generation) {
-        // It may wait for a lock as a log-in does.
-        let limit = Duration::from_millis(limits::CATALOGUE_DIAL_MS);
-        match tokio::time::timeout(limit, reader.unchanged()).await.map_err(slow)? {
-            Ok(Some(catalogue)) => return Ok((catalogue, reader)),
-            Ok(None) => return read(reader).await,
-            // It was ended meanwhile.
-            Err(error) => tracing::debug!(flow = %lane.flow, %error, "a kept connection"),
+    let good = |reader: &Reader| reader.generation == generation && reader.begun.elapsed() < FRESH;
+    if let Some(mut reader) = kept.filter(good) {
+        match tokio::time::timeout(PROBE, reader.unchanged()).await.map_err(slow) {
+            Ok(Ok(Some(catalogue))) => return Ok((catalogue, reader)),
+            Ok(Ok(None)) => return read(reader).await,
+            // It was ended meanwhile, or waits for a lock, as the next one may.
+            Ok(Err(error)) | Err(error) => {
+                tracing::debug!(flow = %lane.flow, %error, "a kept connection");
+            }
         }
     }
     read(Reader::new(lane, live, generation).await?).await
 }
 
 /// Keeps a connection until nobody has used it for a moment.
-pub(super) fn keep(slot: &Slot, kept: &mut Option<Reader>, mut reader: Reader) {
+pub(super) fn keep(slot: &Slot, kept: &mut Kept, mut reader: Reader) {
     reader.used = Instant::now();
-    if !std::mem::replace(&mut reader.watched, true) {
+    kept.reader = Some(reader);
+    if !std::mem::replace(&mut kept.watched, true) {
         tokio::spawn(end_unused(slot.clone()));
     }
-    *kept = Some(reader);
 }
 
 async fn end_unused(slot: Slot) {
     let mut until = Instant::now() + KEPT;
-    loop {
+    let unused = loop {
         tokio::time::sleep_until(until.into()).await;
         let mut kept = slot.lock().await;
-        let Some(reader) = &kept.reader else { return };
-        until = reader.used + KEPT;
+        until = kept.reader.as_ref().map_or(until, |reader| reader.used + KEPT);
         if until <= Instant::now() {
-            let reader = kept.reader.take();
-            drop(kept);
-            if let Some(mut reader) = reader {
-                let mut message = Vec::new();
-                build::terminate(&mut message);
-                // Nothing is lost where the target does not hear it.
-                let said = reader.upstream.stream.write(&message);
-                tokio::time::timeout(KEPT, said).await.ok();
-            }
-            return;
+            kept.watched = false;
+            break kept.reader.take();
         }
+    };
+    if let Some(mut reader) = unused {
+        let mut message = Vec::new();
+        build::terminate(&mut message);
+        // Nothing is lost where the target does not hear it.
+        tokio::time::timeout(KEPT, reader.upstream.stream.write(&message)).await.ok();
     }
 }
