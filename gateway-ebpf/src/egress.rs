@@ -15,8 +15,8 @@ use crate::maps::{ANSWERED, ASKED, DNSQ, binding, meta, owner, resolvers, update
 use crate::redirect::{is_active, listener};
 use crate::resolver::behind;
 
-/// What was asked so long ago is not on its way any more.
-const FORGOTTEN_NS: u64 = 12 * ASKER_NS;
+/// More than is ever answered.
+const NEVER: u64 = 1 << 62;
 
 const IPV4: u32 = 0x0800_u16.to_be() as u32;
 const IPV6: u32 = 0x86dd_u16.to_be() as u32;
@@ -213,8 +213,7 @@ fn ask(
         .ok_or(Reason::PacketRoute)?;
     let port = u32::from(packet.source_port);
     let key = AskerKey { netns, address: packet.source, port, slot };
-    // SAFETY: the storage was checked.
-    if is_anothers(&key, unsafe { (*meta).cookie }) || !count_query(&key) {
+    if is_anothers(&key) || !count_query(&key) {
         return Err(Reason::AskerLost);
     }
     // SAFETY: both storages were checked.
@@ -233,19 +232,15 @@ fn ask(
 
 /// Whether another binding has asked from there a moment ago: what it sent may not be answered yet.
 #[inline(always)]
-fn is_anothers(key: &AskerKey, cookie: u64) -> bool {
+fn is_anothers(key: &AskerKey) -> bool {
     let Some(asker) = DNSQ.get_ptr(*key) else { return false };
     // SAFETY: a live value of the map; the helper takes no argument.
-    let (at, now) = unsafe { ((*asker).at_ns, bpf_ktime_get_ns()) };
+    let (other, closed, at, now) = unsafe {
+        ((*asker).binding != binding(), (*asker).sent == CLOSED, (*asker).at_ns, bpf_ktime_get_ns())
+    };
     // The clock of another CPU may be a little later.
-    let age = if at < now { now - at } else { 0 };
-    // SAFETY: a live value of the map.
-    let (last, other, closed) =
-        unsafe { ((*asker).cookie, (*asker).binding != binding(), (*asker).sent == CLOSED) };
-    if last != cookie && age > FORGOTTEN_NS {
-        forgive(key);
-    }
-    other && age <= ASKER_NS && !(closed && is_answered(key))
+    let recent = at >= now || now - at <= ASKER_NS;
+    other && recent && !(closed && is_answered(key))
 }
 
 /// Whether nothing of what was asked from there is on its way. Nothing that a socket of this port sent is left
@@ -259,19 +254,12 @@ fn is_answered(key: &AskerKey) -> bool {
     unsafe { *asked == *answered }
 }
 
-/// Takes what was lost on its way long ago for answered.
-#[inline(always)]
-fn forgive(key: &AskerKey) {
-    let answered = ANSWERED.get_ptr(*key);
-    if let Some(asked) = ASKED.get_ptr_mut(*key) {
-        // SAFETY: live values of the maps.
-        unsafe { *asked = answered.map_or(0, |answered| *answered) };
-    }
-}
-
-/// Counts a query, before anybody can receive it; whether it could.
+/// Counts a query, before anybody can receive it; whether it could. Where the counts do not fit each other (one was
+/// forgotten, or somebody outside sent from there) they never become the same.
 #[inline(always)]
 fn count_query(key: &AskerKey) -> bool {
+    // SAFETY: a live value of the map.
+    let answered = ANSWERED.get_ptr(*key).map_or(0, |answered| unsafe { *answered });
     if ASKED.get_ptr(*key).is_none() {
         // On the stack: a constant could share its place with `BINDING`, which is zero only until it is loaded.
         let none = 0_u64;
@@ -279,7 +267,9 @@ fn count_query(key: &AskerKey) -> bool {
         let _ = ASKED.insert(key, &none, u64::from(BPF_NOEXIST));
     }
     let Some(asked) = ASKED.get_ptr_mut(*key) else { return false };
-    deny::add(asked, 1);
+    // SAFETY: a live value of the map.
+    let fits = unsafe { *asked } >= answered;
+    deny::add(asked, if fits { 1 } else { NEVER });
     true
 }
 

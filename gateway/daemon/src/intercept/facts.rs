@@ -52,6 +52,7 @@ impl FactsReader {
         };
         let age = kernel::monotonic_ns().saturating_sub(meta.at_ns);
         if meta.protocol != UDP || age > ASKER_NS {
+            self.answered(netns, slot, source);
             return Ok(None);
         }
         if meta.sent == CLOSED {
@@ -60,7 +61,7 @@ impl FactsReader {
         Ok(Some(Asker::There(facts(&meta))))
     }
 
-    /// Counts a query that [`Self::dns`] told of as done with: nothing of it is said any more. Where all that was
+    /// Counts a query that [`Self::dns`] named the asker of as done with: nothing of it is said any more. Where all that was
     /// asked from there is, and the socket is closed, its port may be another binding's at once. One task at a time
     /// counts for a DNS socket; what somebody outside sends from there counts too, since nobody can tell.
     pub fn answered(&self, netns: u64, slot: u32, source: SocketAddr) {

@@ -60,6 +60,20 @@ impl Client {
     }
 }
 
+/// A query that was read, until it is done with.
+struct Pending {
+    facts: FactsReader,
+    netns: u64,
+    slot: u32,
+    peer: SocketAddr,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.facts.answered(self.netns, self.slot, self.peer);
+    }
+}
+
 /// Serves the datagrams of one DNS socket until they are another gateway's.
 pub async fn serve_udp(socket: UdpSocket, inlet: Inlet, services: Arc<Services>) {
     let socket = Arc::new(socket);
@@ -77,17 +91,15 @@ pub async fn serve_udp(socket: UdpSocket, inlet: Inlet, services: Arc<Services>)
                 continue;
             }
         };
-        let done = {
-            let (facts, netns, slot) = (inlet.facts.clone(), inlet.netns, inlet.slot);
-            move || facts.answered(netns, slot, peer)
-        };
-        let found = match inlet.facts.dns(inlet.netns, inlet.slot, peer).ok().flatten() {
+        let asker = inlet.facts.dns(inlet.netns, inlet.slot, peer).ok().flatten();
+        let (facts, netns, slot) = (inlet.facts.clone(), inlet.netns, inlet.slot);
+        let pending = asker.is_some().then_some(Pending { facts, netns, slot, peer });
+        let found = match asker {
             Some(Asker::There(facts)) => Some(facts),
             Some(Asker::Gone { binding }) => {
                 if let Some(tally) = services.tally(binding) {
                     tally.late_query();
                 }
-                done();
                 continue;
             }
             None => None,
@@ -97,7 +109,6 @@ pub async fn serve_udp(socket: UdpSocket, inlet: Inlet, services: Arc<Services>)
             tally.query();
         }
         if tally.is_some_and(|tally| tally.is_canary()) {
-            done();
             continue;
         }
         let session = found.as_ref().and_then(|facts| services.session(facts.binding));
@@ -116,8 +127,7 @@ pub async fn serve_udp(socket: UdpSocket, inlet: Inlet, services: Arc<Services>)
             {
                 tracing::debug!(%error, "answering a DNS query");
             }
-            done();
-            drop(served);
+            drop((pending, served));
         });
     }
 }
