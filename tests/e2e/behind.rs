@@ -256,7 +256,10 @@ fn large_expressions_are_read_and_hold_up_nobody() {
     let (gateway, _folder) = start();
     let all = "(select string_agg(n::text, ',') from generate_series(1, 12000) n)";
     gateway.postgres.direct(&format!(
-        "do $$ begin execute format('create view large as select id from t where id in (%s)', {all});
+        "do $$ begin execute 'create table wide_table (' || (select string_agg('c' || n || ' int', ',')
+           from generate_series(1, 900) n) || ')';
+         execute format('create view large as select id from t where id in (%s)', {all});
+         execute format('create view wide as select * from wide_table where c1 in (%s)', {all});
          execute format('create view larger as select id from t where n in (%s) and quiet(id)', {all});
          for i in 1..60 loop execute format('create table parent_%s ()', i); end loop;
          execute format('create table heir (id int check (id not in (%s))) inherits (%s)', {all},

@@ -8,11 +8,12 @@ use crate::postgres::body::{Body, body, is_safe_function};
 
 /// Longer bodies are cut by the query, so they are not judged.
 const BODY_CHARACTERS: usize = 65_536;
-/// How many texts are asked for at a time, and how many bytes of them come at most.
-const AT_A_TIME: usize = 1_000;
-const BYTES_AT_A_TIME: usize = 32 << 20;
-/// What is longer is not read: whatever it belongs to counts as doing more than a read.
-const LONGEST: usize = 16 << 20;
+/// How many texts are asked for at a time: at first, and at most.
+const FIRST: usize = 100;
+const MOST: usize = 1_000;
+/// How many bytes of them come of each kind, in the server's encoding. What is longer is not read: whatever it
+/// belongs to counts as doing more than a read.
+const LONGEST: usize = 8 << 20;
 
 /// Functions of the server's own: name, number, language, volatility, whether they have defaults.
 const OWN: &str = "select p.proname, p.oid, l.lanname, p.provolatile, p.pronargdefaults operator(pg_catalog.>) 0 \
@@ -75,8 +76,8 @@ impl Kind {
                  from pg_catalog.pg_language l where l.oid operator(pg_catalog.=) s.prolang) \
                  then pg_catalog.left(s.prosrc, 65536) end",
                 "case when s.pronargdefaults operator(pg_catalog.>) 0 or s.prosrc operator(pg_catalog.=) '' then \
-                 pg_catalog.concat_ws(' ', s.proargdefaults, \
-                 pg_catalog.jsonb_extract_path_text(pg_catalog.to_jsonb(s), 'prosqlbody')) end",
+                 pg_catalog.concat_ws(' ', s.proargdefaults, case when s.prosrc operator(pg_catalog.=) '' then \
+                 pg_catalog.jsonb_extract_path_text(pg_catalog.to_jsonb(s), 'prosqlbody') end) end",
             ],
             Self::View => ["pg_rewrite", "oid", NONE, "s.ev_action"],
             Self::Policy => ["pg_policy", "oid", NONE, "s.polqual"],
@@ -104,8 +105,8 @@ impl Kind {
              case when r.state operator(pg_catalog.=) '{HERE}' then r.body end, \
              case when r.state operator(pg_catalog.=) '{HERE}' then r.tree end \
              from (select s.*, case when s.bytes operator(pg_catalog.>) {LONGEST} then '{TOO_LONG}' \
-             when pg_catalog.sum(s.bytes) over (order by s.number) operator(pg_catalog.>) {BYTES_AT_A_TIME} \
-             then 'later' else '{HERE}' end as state from (select t.*, pg_catalog.octet_length(\
+             when pg_catalog.sum(s.bytes) over (order by s.number) operator(pg_catalog.>) {LONGEST} \
+             then '{LATER}' else '{HERE}' end as state from (select t.*, pg_catalog.octet_length(\
              pg_catalog.concat(t.body, t.tree)) as bytes from (select s.{name} as number, s.xmin as version, \
              {text} as body, {tree}::pg_catalog.text as tree from pg_catalog.{catalogue} s \
              where s.{name} operator(pg_catalog.=) any ('{{{numbers}}}'::pg_catalog.oid[]) offset 0) t offset 0) s) r"
@@ -116,6 +117,7 @@ impl Kind {
 /// What becomes of a text: it is there, or is not read.
 const HERE: &str = "here";
 const TOO_LONG: &str = "long";
+const LATER: &str = "later";
 
 /// A version of a row of the catalogue: what it is of, its number, the transaction that wrote it. A transaction
 /// leaves one version of a row that others ever see.
@@ -143,7 +145,7 @@ impl Planned {
 }
 
 /// What bodies and stored expressions of one database say.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sources {
     /// Functions of the server's own: whether they are known to do no more than read, and what planning
     /// makes of them.
@@ -151,6 +153,16 @@ pub struct Sources {
     own_names: HashSet<String>,
     bodies: HashMap<Key, Option<Body>>,
     trees: HashMap<Key, Tree>,
+    /// How many texts are asked for next.
+    at_a_time: usize,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        let (own, own_names) = (HashMap::new(), HashSet::new());
+        let (bodies, trees) = (HashMap::new(), HashMap::new());
+        Self { own, own_names, bodies, trees, at_a_time: FIRST }
+    }
 }
 
 impl Sources {
@@ -161,7 +173,7 @@ impl Sources {
             return Some(OWN.to_owned());
         }
         let unknown = |key: &Key| !self.trees.contains_key(key);
-        let mut keys: Vec<Key> = read::keys(results).filter(unknown).take(AT_A_TIME).collect();
+        let mut keys: Vec<Key> = read::keys(results).filter(unknown).take(self.at_a_time).collect();
         keys.sort_unstable();
         let kinds = keys.chunk_by(|one, other| one.0 == other.0).filter_map(|same| {
             let numbers: Vec<String> = same.iter().map(|key| key.1.to_string()).collect();
@@ -175,6 +187,7 @@ impl Sources {
     /// anything.
     pub fn learn(&mut self, results: &[Vec<Row>], given: &[Vec<Row>]) -> bool {
         let before = self.own.len() + self.trees.len();
+        let mut later = false;
         let objects = read::objects(results);
         for row in given.iter().flatten() {
             match row.as_slice() {
@@ -193,17 +206,23 @@ impl Sources {
                         self.text(key, text, stored, &objects);
                     } else if state == TOO_LONG {
                         self.trees.insert(key, Tree::unread());
+                    } else {
+                        later = true;
                     }
                 }
                 _ => {}
             }
         }
-        self.own.len() + self.trees.len() > before
+        let learnt = self.own.len() + self.trees.len() - before;
+        // All that is asked for is measured, whether it comes or not.
+        self.at_a_time = if later { learnt.max(1) } else { (self.at_a_time * 2).min(MOST) };
+        learnt > 0
     }
 
     fn text(&mut self, key: Key, text: &str, stored: &str, objects: &HashSet<u32>) {
         let mut tree = tree(stored);
-        // What it names was there when it was written.
+        // What it names was there when it was written; an operator of an extension's that became a user's has its
+        // function in the tree too.
         tree.numbers.retain(|number| objects.contains(number));
         self.trees.insert(key, tree);
         if key.0 == Kind::Function {

@@ -77,7 +77,7 @@ fn what_is_too_long_counts_and_what_is_for_later_is_asked_for_again() {
     let some = results("700", "800");
     sources.learn(&some, &own());
     sources.learn(&some, &text("f", "20000", "700", "select 1", ""));
-    let later = vec![vec![row(&["v", "20003", "800", "later", "", ""])]];
+    let later = vec![vec![row(&["v", "20003", "800", LATER, "", ""])]];
     assert!(!sources.learn(&some, &later));
     assert!(sources.wanted(&some).unwrap().contains("{20003}"));
     assert!(sources.learn(&some, &[vec![row(&["v", "20003", "800", TOO_LONG, "", ""])]]));

@@ -18,11 +18,12 @@ select c.oid, n.nspname, c.relname, a.attnum, a.attname, a.atttypid, c.relkind f
  join pg_catalog.pg_attribute a on a.attrelid = c.oid
  where c.relkind in ('r','p','v','m','f') and a.attnum > 0 and not a.attisdropped
  and n.nspname not in ('pg_catalog','information_schema') and n.nspname not like 'pg\\_toast%';
-select distinct r.ev_class, d.refobjid, case when r.ev_action::pg_catalog.text
- operator(pg_catalog.~~) '%:varattno 0 %' then 0 else d.refobjsubid end from pg_catalog.pg_rewrite r
+with v as materialized (select r.oid, r.ev_class, r.ev_action::pg_catalog.text
+ operator(pg_catalog.~~) '%:varattno 0 %' as whole from pg_catalog.pg_rewrite r where r.ev_type = '1')
+ select distinct v.ev_class, d.refobjid, case when v.whole then 0 else d.refobjsubid end from v
  join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
- and d.objid = r.oid where d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
- and d.refobjid <> r.ev_class and r.ev_type = '1'
+ and d.objid = v.oid where d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+ and d.refobjid <> v.ev_class
  union select r.ev_class, 0, 0 from pg_catalog.pg_rewrite r
  join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
  and d.objid = r.oid and d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
