@@ -295,12 +295,15 @@ impl<'a> Search<'a> {
             users.entry(*used).or_default().push(*user);
         }
         let mut new: Vec<Node> = self.found.iter().copied().collect();
-        while !new.is_empty() {
+        loop {
             while let Some(used) = new.pop() {
                 let users = users.get(&used).into_iter().flatten();
                 new.extend(users.filter(|user| self.found.insert(**user)));
             }
             new = self.by_body();
+            if new.is_empty() {
+                return;
+            }
             self.found.extend(&new);
         }
     }

@@ -84,3 +84,13 @@ fn what_is_too_long_counts_and_what_is_for_later_is_asked_for_again() {
     let behind = sources.behind(&some).unwrap();
     assert!(behind.relations.contains("seen") && behind.functions.is_empty());
 }
+
+#[test]
+fn a_body_that_calls_what_nobody_knows_counts_though_nothing_else_does() {
+    let mut sources = Sources::default();
+    let mut some = results("700", "800");
+    some[9].clear();
+    sources.learn(&some, &own());
+    sources.learn(&some, &text("f", "20000", "700", "select mystery(1)::text", ""));
+    assert!(sources.behind(&some).unwrap().functions.contains("lower"));
+}
