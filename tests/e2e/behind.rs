@@ -206,7 +206,7 @@ said += u.ask(Q(\"select array_length('after')\"))"
 fn what_changes_time_and_again_is_read_each_time() {
     let (gateway, _folder) = start();
     const DONE: &str = "b'done'";
-    let readers = "select pid from pg_stat_activity where application_name = 'weir catalogue'";
+    let readers = "select pid from pg_stat_activity where application_name = 'weir catalogue' and datname = current_database()";
     let changes = "
 t = Talk(); u = Talk()
 def see(change, query, bad):

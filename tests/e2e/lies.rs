@@ -164,19 +164,18 @@ fn what_does_not_fit_ends_its_own_connection() {
 /// or one that nobody knows, the value is hidden, and no number of a table's does any harm.
 #[test]
 fn origins_that_lie_are_no_more_than_a_target_can_do() {
-    let liar = Liar::answering(|text| {
+    let columns = || {
+        let columns = description(&[("oid", 0, 0); 7]);
+        let rows = ["email", "id"]
+            .iter()
+            .zip(["2", "1"])
+            .map(|(name, place)| row(&["20001", "public", "customers", place, name, "25", "r"]));
+        let rows: Vec<u8> = rows.flatten().collect();
+        let empty = [description(&[("a", 0, 0); 3]), complete("SELECT 0")].concat();
+        [columns, rows, complete("SELECT 2"), empty.repeat(3)].concat()
+    };
+    let liar = Liar::with_columns(columns, |text| {
         let end = [complete("SELECT 1"), ready()].concat();
-        if text.starts_with("select pg_catalog.set_config") {
-            let columns = description(&[("oid", 0, 0); 7]);
-            let rows = ["email", "id"].iter().zip(["2", "1"]).map(|(name, place)| {
-                row(&["20001", "public", "customers", place, name, "25", "r"])
-            });
-            let rows: Vec<u8> = rows.flatten().collect();
-            let empty = [description(&[("a", 0, 0); 3]), complete("SELECT 0")].concat();
-            let three = empty.repeat(3);
-            return [complete("SELECT 1"), columns, rows, complete("SELECT 2"), three, ready()]
-                .concat();
-        }
         let (table, column) = match text.rsplit_once("--") {
             Some((_, "true")) => (20_001, 2),
             Some((_, "stranger")) => (20_002, 2),

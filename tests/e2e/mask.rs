@@ -242,7 +242,8 @@ fn operators_in_a_roles_search_path_change_no_mask() {
          create schema evil; grant usage on schema evil to public;
          create function evil.no(a oid, b oid) returns bool language sql immutable as 'select false';
          create operator evil.= (leftarg = oid, rightarg = oid, function = evil.no);
-         alter role app set search_path = evil, pg_catalog, public",
+         do $$ begin execute format('alter role app in database %I set search_path = evil, pg_catalog, public',
+           current_database()); end $$",
     );
     let said = gateway.agent().psql("select said from public.spoken");
     assert_eq!(said.status, Some(0), "{said:?}");

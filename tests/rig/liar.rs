@@ -57,10 +57,19 @@ pub fn ready() -> Vec<u8> {
     message(b'Z', b"I")
 }
 
-/// What has no rows, for as many queries as the gateway asks about names.
-fn nothing() -> Vec<u8> {
-    let results = std::iter::repeat_with(|| complete("SELECT 0")).take(8);
-    results.chain([ready()]).collect::<Vec<_>>().concat()
+/// What the gateway asks for a catalogue is answered as if nothing stood behind the target's names; its columns are
+/// those of the four results that are given. `None` is another query.
+fn catalogue(text: &str, columns: &dyn Fn() -> Vec<u8>) -> Option<Vec<u8>> {
+    let none = |count| complete("SELECT 0").repeat(count);
+    if text.contains("pg_aggregate") {
+        let sees = [row(&["liar 1", ""]), complete("SELECT 1")].concat();
+        return Some([none(2), sees, none(10), columns(), ready()].concat());
+    }
+    if text.starts_with("select p.proname") {
+        let function = row(&["lower", "870", "internal", "i", "f"]);
+        return Some([function, complete("SELECT 1"), ready()].concat());
+    }
+    (text == "commit").then(|| [complete("COMMIT"), ready()].concat())
 }
 
 impl Liar {
@@ -88,15 +97,25 @@ impl Liar {
 
     /// One that logs in whoever comes, and answers each query as the test says.
     pub fn answering(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::with_columns(|| complete("SELECT 0").repeat(4), answer)
+    }
+
+    /// The same, with the columns that its catalogue has.
+    pub fn with_columns(
+        columns: impl Fn() -> Vec<u8> + Send + Sync + 'static,
+        answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
         Self::start(move |conversation| {
             conversation.log_in()?;
             loop {
                 let (tag, body) = conversation.read()?;
                 let text = String::from_utf8_lossy(&body).into_owned();
+                let asked = text.trim_end_matches('\0');
                 match tag {
-                    // Nothing stands behind its names.
-                    b'Q' if text.contains("pg_aggregate") => conversation.say(&nothing())?,
-                    b'Q' => conversation.say(&answer(text.trim_end_matches('\0')))?,
+                    b'Q' => {
+                        let known = catalogue(asked, &columns);
+                        conversation.say(&known.unwrap_or_else(|| answer(asked)))?
+                    }
                     b'X' => return Ok(()),
                     // The extended protocol is answered as one text, when it is synced.
                     b'P' => {

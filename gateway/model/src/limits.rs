@@ -125,7 +125,7 @@ pub const CATALOGUE_BYTES: usize = 256 << 20;
 /// What all of them may: most of it, texts of views and functions, is read and let go.
 pub const WHOLE_CATALOGUE_BYTES: usize = 2 << 30;
 /// Reading a target's catalogue, log-in aside.
-pub const CATALOGUE_MS: u64 = 40_000;
+pub const CATALOGUE_MS: u64 = 20_000;
 /// How often who waits for a target looks whether its client is still there.
 pub const LOOK_MS: u64 = 500;
 /// Last words to a peer that may not be reading.
