@@ -1,6 +1,7 @@
 //! DNS with the resolvers and clients that are out there: dnsmasq, dig, the C library, c-ares.
 
 use std::io::Write as _;
+use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -175,4 +176,46 @@ fn rubbish_is_refused_and_harms_nobody() {
     );
     let out = gateway.agent().python(&script).ok().out;
     assert_eq!(out, "None None\n1\n4\nb''\n42");
+}
+
+/// The ports of 127.0.0.1 on which a process receives datagrams.
+fn datagram_ports(pid: u32) -> Vec<u16> {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("a process");
+    let sockets: Vec<String> = descriptors
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .filter_map(|link| {
+            Some(link.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').to_owned())
+        })
+        .collect();
+    let table = std::fs::read_to_string("/proc/net/udp").expect("a table");
+    let ports = table.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let port = fields.get(1)?.strip_prefix("0100007F:")?;
+        sockets.iter().any(|socket| Some(&socket.as_str()) == fields.get(9)).then_some(port)
+    });
+    ports.filter_map(|port| u16::from_str_radix(port, 16).ok()).collect()
+}
+
+/// What somebody outside sent from the port before is nobody's query, and counts for none.
+#[test]
+fn a_port_is_another_sessions_as_soon_as_its_queries_are_answered() {
+    let (gateway, resolver) = (gateway(9), Resolver::start("192.0.2.7"));
+    // Its own canary has sockets until then, which take what arrives for a way around.
+    wait_for("the canary", Duration::from_secs(30), || {
+        gateway.log().contains("ways around were tried").then_some(())
+    });
+    let outsider = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let port = outsider.local_addr().expect("an address").port();
+    let listeners = datagram_ports(gateway.pid());
+    assert!(!listeners.is_empty());
+    for listener in listeners {
+        outsider.send_to(b"rubbish", ("127.0.0.1", listener)).expect("sent");
+    }
+    drop(outsider);
+    let (at, from) = (format!("@{}", resolver.address), format!("127.0.0.1#{port}"));
+    for _ in 0..3 {
+        let words = [at.as_str(), "-b", &from, "+tries=1", "+time=3", "+short", "ext.test"];
+        let said = gateway.agent().run("dig", &words);
+        assert!(said.out.contains("192.0.2.7"), "{said:?}");
+    }
 }

@@ -61,9 +61,10 @@ impl FactsReader {
         Ok(Some(Asker::There(facts(&meta))))
     }
 
-    /// Counts a query that [`Self::dns`] named the asker of as done with: nothing of it is said any more. Where all that was
-    /// asked from there is, and the socket is closed, its port may be another binding's at once. One task at a time
-    /// counts for a DNS socket; what somebody outside sends from there counts too, since nobody can tell.
+    /// Counts a query that [`Self::dns`] named the asker of as done with: nothing of it is said any more.
+    /// Where all that was asked from there is, and the socket is closed, its port may be another binding's
+    /// at once. One task at a time counts for a DNS socket; what somebody outside sends from a port that an
+    /// agent asked from counts too, since nobody can tell.
     pub fn answered(&self, netns: u64, slot: u32, source: SocketAddr) {
         let key = asker(netns, slot, source);
         let mut answered = self.0.answered.lock().unwrap_or_else(PoisonError::into_inner);

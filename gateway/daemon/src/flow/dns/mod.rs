@@ -93,7 +93,8 @@ pub async fn serve_udp(socket: UdpSocket, inlet: Inlet, services: Arc<Services>)
         };
         let asker = inlet.facts.dns(inlet.netns, inlet.slot, peer).ok().flatten();
         let (facts, netns, slot) = (inlet.facts.clone(), inlet.netns, inlet.slot);
-        let pending = asker.is_some().then_some(Pending { facts, netns, slot, peer });
+        // Made only then: one that is dropped counts.
+        let pending = asker.is_some().then(|| Pending { facts, netns, slot, peer });
         let found = match asker {
             Some(Asker::There(facts)) => Some(facts),
             Some(Asker::Gone { binding }) => {
